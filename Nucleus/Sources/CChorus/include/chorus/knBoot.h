@@ -1,0 +1,45 @@
+/* knBoot.h: the one symbol libNucleus.so exports, `kn_boot`: how a loader makes a site and fills it.
+ * The nucleus is an instance: a process may hold several sites. */
+#ifndef CHORUS_KNBOOT_H
+#define CHORUS_KNBOOT_H
+#include "knActor.h"
+
+typedef struct KnSiteArgs {
+    uint32_t size;
+    uint32_t siteNumber;            /* 0: one is drawn */
+    const char *name;
+    const char *zygotePath;         /* chorus-zygote; NULL: beside libNucleus.so. Started at the first UNIX actor */
+    const char *actorHostPath;      /* chorus-actor-host; NULL: ../bin/ beside libNucleus.so */
+    void (*log)(void *cookie, int32_t level, const char *line); /* from any thread; NULL: standard error */
+    void *logCookie;
+} KnSiteArgs;
+
+typedef struct KnLoadArgs {
+    uint32_t size;
+    int32_t privilege;              /* K_SUPACTOR or K_USERACTOR */
+    const char *name, *object, *options; /* object: absolute path, its note already checked by the loader */
+    uint32_t groupStamp, generation;
+    uint64_t memoryLimit;           /* bytes; 0: none */
+    uint32_t threadLimit, portLimit;/* 0: none */
+} KnLoadArgs;
+
+typedef struct KnBoot {
+    uint32_t size;
+    uint16_t abiMajor, abiMinor;
+    int32_t (*siteCreate)(const KnSiteArgs *args, void **site);
+    /* A supervisor actor for the caller itself; its table lives as long as the site. */
+    const KnNucleus *(*siteActor)(void *site, const char *name);
+    /* dlopen (supervisor) or a chorus-actor-host process (user), then kn_actor_main. `why` gets one line on failure. */
+    int32_t (*actorLoad)(void *site, const KnLoadArgs *args, KnCap *cap, char *why, uint32_t whySize);
+    int32_t (*actorStarted)(void *site, const KnCap *cap);  /* KnActorOps.started */
+    int32_t (*actorUnload)(void *site, const KnCap *cap);   /* KnActorOps.shutdown, then actorDelete */
+    /* KnActorOps.stateExport / stateImport of a loaded actor. */
+    int32_t (*actorExport)(void *site, const KnCap *cap, uint32_t sequence, void *message, uint32_t *size);
+    int32_t (*actorImport)(void *site, const KnCap *cap, uint32_t sequence, const void *message, uint32_t size);
+    int32_t (*siteWait)(void *site, int32_t *status);       /* until sysShutdown; its status */
+    int32_t (*siteDelete)(void *site);                      /* actors still there are deleted; guests killed */
+} KnBoot;
+
+typedef const KnBoot *(*KnBootEntry)(void);
+#define K_BOOT_ENTRY "kn_boot"
+#endif

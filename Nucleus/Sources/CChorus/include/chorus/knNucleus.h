@@ -1,0 +1,154 @@
+/* knNucleus.h: the table of nucleus calls that every actor is handed. Size-prefixed and append-only: test
+ * KN_HAS before using a member newer than ABI 1.0. `self` is the table's own field and names the calling actor.
+ * Authentic CHORUS spellings on top of it are in knCalls.h. All return K_* (knErrors.h). */
+#ifndef CHORUS_KNNUCLEUS_H
+#define CHORUS_KNNUCLEUS_H
+#include "knHandlers.h"
+#include "knErrors.h"
+
+#define KN_HAS(table, member) \
+    ((table)->size >= offsetof(KnNucleus, member) + sizeof((table)->member) && (table)->member != 0)
+
+typedef struct KnNucleus {
+    uint32_t size;                  /* bytes of this table */
+    uint16_t abiMajor, abiMinor;
+    void *self;
+
+    /* --- actors --- */
+    /* New actor inheriting the creator's subsystem. A K_UNIXACTOR has no host process until its first thread. */
+    int32_t (*actorCreate)(void *self, const KnCap *init, KnCap *cap, int32_t privilege, int32_t status, const char *name);
+    int32_t (*actorDelete)(void *self, const KnCap *cap);
+    int32_t (*actorStart)(void *self, const KnCap *cap);
+    int32_t (*actorStop)(void *self, const KnCap *cap);
+    int32_t (*actorSelf)(void *self, KnCap *cap);
+    /* Empties a UNIX actor for exec: other threads deleted, regions freed, a fresh host process; `thread` (trapped)
+     * survives, blank. K_RGNDUP_SHARE actors get an address space of their own. */
+    int32_t (*actorRenew)(void *self, const KnCap *cap, KnThreadLid thread);
+    int32_t (*actorStat)(void *self, uint32_t *count, KnActorStat *stats);
+    int32_t (*actorName)(void *self, const KnCap *cap, const char *name);
+    int32_t (*actorPi)(void *self, const KnCap *cap, KnProtId *oldPi, const KnProtId *newPi);
+
+    /* --- threads --- */
+    /* Server thread of the calling actor. */
+    int32_t (*threadCreate)(void *self, KnThreadHdl entry, void *argument, uint32_t stackSize, const char *name, KnThreadLid *li);
+    /* Thread of a UNIX actor, continuing from a trapped one (fork after rgnDup, clone, first thread). It stays
+     * trapped until trapComplete. */
+    int32_t (*threadCreateUnix)(void *self, const KnCap *actor, const KnThreadStart *start, KnThreadLid *li);
+    int32_t (*threadDelete)(void *self, KnThreadLid li);
+    int32_t (*threadSelf)(void *self);
+    int32_t (*threadSuspend)(void *self, KnThreadLid li);
+    int32_t (*threadResume)(void *self, KnThreadLid li);
+    /* Abort protocol of chorus-api.md; a running UNIX thread is held and the abort handler called. A thread whose
+     * trap is parked is left alone: its subsystem completes it. */
+    int32_t (*threadAbort)(void *self, KnThreadLid li);
+    int32_t (*threadAborted)(void *self);
+    int32_t (*threadDelay)(void *self, int32_t milliseconds);
+    int32_t (*threadStat)(void *self, uint32_t *count, KnThreadStat *stats);
+    int32_t (*threadCookie)(void *self, KnThreadLid li, uint64_t cookie);
+    /* Registers of a trapped, parked or held UNIX thread. NULL skips. */
+    int32_t (*threadContext)(void *self, KnThreadLid li, KnThreadCtx *old, const KnThreadCtx *now);
+    /* XSAVE image (fxsave layout with sw_reserved) of such a thread; *size: capacity, then bytes. */
+    int32_t (*threadFpuGet)(void *self, KnThreadLid li, void *image, uint32_t *size);
+    /* size 0 resets to the initial state. A malformed image is K_EINVAL. */
+    int32_t (*threadFpuSet)(void *self, KnThreadLid li, const void *image, uint32_t size);
+
+    /* --- semaphores --- */
+    int32_t (*semInit)(void *self, KnSem *sem, uint32_t count);
+    int32_t (*semP)(void *self, KnSem *sem, int32_t delay);
+    int32_t (*semV)(void *self, KnSem *sem);
+    int32_t (*semDelete)(void *self, KnSem *sem);
+
+    /* --- ports --- */
+    int32_t (*portCreate)(void *self, const KnCap *actor, KnUniqueId *ui);              /* returns the LI; disabled */
+    int32_t (*portDeclare)(void *self, const KnCap *actor, const KnUniqueId *ui);
+    int32_t (*portDelete)(void *self, const KnCap *actor, KnPortLid li);
+    int32_t (*portEnable)(void *self, const KnCap *actor, KnPortLid li, int32_t priority);
+    int32_t (*portDisable)(void *self, const KnCap *actor, KnPortLid li);
+    int32_t (*portLi)(void *self, const KnUniqueId *ui);
+    int32_t (*portUi)(void *self, KnUniqueId *ui, KnPortLid li);
+    int32_t (*portPi)(void *self, const KnCap *actor, KnPortLid li, KnProtId *oldPi, const KnProtId *newPi);
+    int32_t (*portMigrate)(void *self, uint32_t options, const KnCap *src, KnPortLid li, const KnCap *dst, uint32_t *seqNum);
+    int32_t (*portStat)(void *self, uint32_t *count, KnPortStat *stats);
+
+    /* --- groups --- */
+    int32_t (*grpAllocate)(void *self, int32_t options, KnCap *group, uint32_t stamp);
+    int32_t (*grpPortInsert)(void *self, const KnCap *group, const KnUniqueId *port);
+    int32_t (*grpPortRemove)(void *self, const KnCap *group, const KnUniqueId *port);
+    /* The sending name (UI) of a static group: what clients hold. Needs no key. */
+    int32_t (*grpName)(void *self, uint32_t stamp, KnUniqueId *ui);
+
+    /* --- messages (flattened: no nested pointers) --- */
+    int32_t (*ipcSend)(void *self, KnPortLid src, const KnIpcDest *dest, uint32_t mode, const void *annex, const void *body, uint32_t bodySize);
+    /* *replySize: capacity of replyBody, then bytes. Returns K_OK or why the transaction failed. */
+    int32_t (*ipcCall)(void *self, KnPortLid src, const KnIpcDest *dest, uint32_t mode, const void *annex, const void *body, uint32_t bodySize,
+                       void *replyAnnex, void *replyBody, uint32_t *replySize, uint32_t flags, int32_t delay);
+    /* Returns the LI it came in on. body NULL defers it; *bodySize: capacity, then bytes of the message. */
+    int32_t (*ipcReceive)(void *self, KnPortLid port, KnMsgHead *head, void *annex, void *body, uint32_t *bodySize, int32_t delay);
+    int32_t (*ipcReply)(void *self, const void *annex, const void *body, uint32_t bodySize);
+    int32_t (*ipcGetData)(void *self, void *body, uint32_t *bodySize);
+    int32_t (*ipcSave)(void *self);
+    int32_t (*ipcRestore)(void *self, int32_t id);
+    int32_t (*ipcSysInfo)(void *self, KnMsgHead *head);
+    int32_t (*svMsgHandler)(void *self, KnPortLid port, KnMsgHdl handler, void *cookie);   /* NULL disconnects and drains */
+
+    /* --- events: coalescing readiness words --- */
+    int32_t (*eventCreate)(void *self, KnEvtHdl handler, void *cookie, KnCap *event);
+    int32_t (*eventPost)(void *self, const KnUniqueId *event, uint32_t bits);
+    int32_t (*eventDelete)(void *self, const KnCap *event);
+
+    /* --- traps and exceptions --- */
+    int32_t (*svTrapConnect)(void *self, uint32_t trap, KnTrapHdl handler, void *cookie);  /* K_EBUSY: one owner a trap */
+    int32_t (*svTrapDisConnect)(void *self, uint32_t trap);
+    int32_t (*svTrapSignatures)(void *self, uint32_t trap, uint32_t first, const KnTrapSig *sigs, uint32_t count);
+    int32_t (*svExcHandler)(void *self, KnExcHdl handler, void *cookie);      /* for the UNIX actors this actor creates */
+    int32_t (*svAbortHandler)(void *self, KnAbortHdl handler, void *cookie);
+    /* Ends a parked trap. context: 0 = result into rax; 1 = resume with the context threadContext left. */
+    int32_t (*trapComplete)(void *self, KnThreadLid li, int64_t result, uint32_t context);
+    /* Memory of a trapped, parked or held UNIX thread. A copy-out may be deferred to the moment the thread resumes
+     * (K_COPY_DEFER); it then turns a failing address into result -EFAULT there. */
+    int32_t (*svCopyIn)(void *self, KnThreadLid li, VmAddr from, void *to, uint32_t size);
+    int32_t (*svCopyInString)(void *self, KnThreadLid li, VmAddr from, void *to, uint32_t *size); /* capacity, then length with NUL; K_ETOOBIG */
+    int32_t (*svCopyOut)(void *self, KnThreadLid li, const void *from, VmAddr to, uint32_t size, uint32_t flags);
+
+    /* --- regions of UNIX actors --- */
+    int32_t (*rgnAllocate)(void *self, const KnCap *actor, KnRgnDesc *rgn);
+    int32_t (*rgnMap)(void *self, const KnCap *actor, KnRgnDesc *rgn, const KnObjDesc *object);   /* shared */
+    int32_t (*rgnInit)(void *self, const KnCap *actor, KnRgnDesc *rgn, const KnObjDesc *object);  /* private copy */
+    int32_t (*rgnFree)(void *self, const KnCap *actor, const KnRgnDesc *rgn);
+    int32_t (*rgnSetProtect)(void *self, const KnCap *actor, const KnRgnDesc *rgn);
+    /* Moves or resizes (mremap); now->startAddr returned. */
+    int32_t (*rgnMove)(void *self, const KnCap *actor, const KnRgnDesc *old, KnRgnDesc *now);
+    int32_t (*rgnAdvise)(void *self, const KnCap *actor, const KnRgnDesc *rgn, int32_t advice);   /* MADV_* numbers */
+    int32_t (*rgnDup)(void *self, const KnCap *target, const KnCap *source, uint32_t flags);
+    int32_t (*rgnStat)(void *self, const KnCap *actor, VmAddr from, uint32_t *count, KnRgnStat *stats);
+    /* Memory of any UNIX actor (process_vm_readv); returns bytes moved. For /proc, ptrace, core dumps. */
+    int32_t (*actorRead)(void *self, const KnCap *actor, VmAddr from, void *to, uint32_t size);
+    int32_t (*actorWrite)(void *self, const KnCap *actor, VmAddr to, const void *from, uint32_t size);
+
+    /* --- segments --- */
+    int32_t (*sgCreate)(void *self, const char *name, VmSize size, KnCap *segment);        /* memory, served by the nucleus */
+    int32_t (*sgAdopt)(void *self, int32_t fd, uint32_t flags, KnCap *segment);            /* a host file is its own cache */
+    int32_t (*sgRelease)(void *self, const KnCap *segment);                               /* drops the creator's hold */
+    int32_t (*sgStat)(void *self, const KnCap *segment, KnSgStat *stat);
+    int32_t (*sgTrunc)(void *self, const KnCap *segment, VmSize size);                     /* lcTrunc: grows or cuts */
+    int32_t (*sgRead)(void *self, const KnObjDesc *from, void *to, uint32_t *size);        /* capacity, then bytes (short at the end) */
+    int32_t (*sgWrite)(void *self, const KnObjDesc *to, const void *from, uint32_t size);  /* grows the segment */
+    /* Between a segment and a trapped thread's memory; returns bytes moved, K_EFAULT if none could be. */
+    int32_t (*sgReadThread)(void *self, const KnObjDesc *from, KnThreadLid li, VmAddr to);
+    int32_t (*sgWriteThread)(void *self, const KnObjDesc *to, KnThreadLid li, VmAddr from);
+    int32_t (*sgFlush)(void *self, const KnCap *segment);
+    int32_t (*sgPunch)(void *self, const KnObjDesc *range);                               /* frees a range: reads as zeros */
+    int32_t (*sgSeek)(void *self, const KnCap *segment, VmOffset from, int32_t hole, VmOffset *found); /* SEEK_DATA / SEEK_HOLE */
+
+    /* --- misc --- */
+    int32_t (*uiLocalSite)(void *self, int32_t *site);
+    int32_t (*sysLog)(void *self, int32_t level, const char *line);                        /* 0 error 1 warning 2 info 3 debug */
+    int32_t (*sysShutdown)(void *self, int32_t status);                                    /* the site ends with this exit status */
+    int32_t (*sysRandom)(void *self, void *bytes, uint32_t size);
+    int32_t (*sysTrace)(void *self, uint32_t kind, uint64_t a, uint64_t b);                /* black-box event */
+} KnNucleus;
+
+#define K_COPY_DEFER 1u
+#define K_MIGRATE_QUEUE 1u   /* portMigrate: carry queued messages along */
+#define K_NUCLEUS_CALLS ((uint32_t)((sizeof(KnNucleus) - offsetof(KnNucleus, actorCreate)) / sizeof(void (*)(void))))
+#endif

@@ -1,0 +1,172 @@
+/* knTypes.h: names, descriptors and constants of the nucleus (CHORUS V3 vocabulary).
+ * Sizes are part of ABI 1.0; structs are only ever appended to, under a new versioned name. */
+#ifndef CHORUS_KNTYPES_H
+#define CHORUS_KNTYPES_H
+#include <stdint.h>
+#include <stddef.h>
+
+typedef struct KnUniqueId { uint32_t uiHead, uiTail; } KnUniqueId;  /* 64-bit sparse name; 0,0 names nothing */
+typedef struct KnKey { uint32_t keyHead, keyTail; } KnKey;          /* 64-bit modification key */
+typedef struct KnCap { KnUniqueId ui; KnKey key; } KnCap;           /* capability: actor, group, segment, event */
+typedef struct KnProtId { uint32_t uid, gid, did; } KnProtId;       /* protection identifier (user, group, domain) */
+
+typedef uint64_t VmAddr;    /* address in an actor */
+typedef uint64_t VmSize;    /* bytes */
+typedef uint64_t VmOffset;  /* bytes from the start of a segment */
+typedef int32_t KnThreadLid;/* thread, unique on its site while it lives; > 0 */
+typedef int32_t KnPortLid;  /* port, local to its actor; > 0 */
+
+/* Special arguments. */
+#define K_MYACTOR ((const KnCap *)0) /* the calling actor */
+#define K_DEFAULTPORT 0              /* the port every actor is born with */
+#define K_ANYENABLED (-1)            /* ipcReceive: any enabled port, best priority first */
+#define K_NONEPORT (-2)
+#define K_MYSELF 0                   /* the calling thread */
+#define K_NOTIMEOUT (-1)             /* delays are milliseconds; 0 polls; negative never times out */
+
+/* Privileges (actorCreate). */
+#define K_USERACTOR 0   /* a server in a host process of its own */
+#define K_SYSACTOR 1    /* user address space, may issue privileged calls */
+#define K_SUPACTOR 2    /* loaded into the nucleus process */
+#define K_UNIXACTOR 3   /* an unmodified program whose traps belong to the creating subsystem */
+
+/* Actor and thread status. */
+#define K_ACTIVE 0
+#define K_STOPPED 1
+
+/* IPC limits and modes. */
+#define K_CMSGANNEXSIZE 256u            /* fixed annex, always copied, bytes */
+#define K_CMSGSIZEMAX (1024u * 1024u)   /* longest body, bytes */
+#define K_CPORTQUEUE 64u                /* messages a port queues before K_EFULL */
+#define K_CMSGSAVEDMAX 256u             /* ipcSave slots of an actor */
+#define K_BROADMODE 0u
+#define K_FUNCMODE 1u
+#define K_FUNCUMODE 2u  /* the member on the site of coTarget */
+#define K_FUNCXMODE 3u  /* a member not on that site */
+/* Message flags. */
+#define K_ABORTABLE 1u
+
+/* Group kinds (grpAllocate). */
+#define K_DYNAMIC 0
+#define K_STATUSER 1
+#define K_STATSYS 2
+
+typedef struct KnIpcDest { KnUniqueId target, coTarget; } KnIpcDest;
+
+typedef struct KnMsgDesc {    /* a message as its sender or receiver sees it */
+    uint32_t flags;
+    uint32_t bodySize;        /* send: bytes; receive: capacity, then bytes received */
+    void *bodyAddr;           /* receive: NULL leaves the body for ipcGetData */
+    void *annexAddr;          /* K_CMSGANNEXSIZE bytes, or NULL */
+    uint32_t seqNum;
+    uint32_t pad;
+} KnMsgDesc;
+
+typedef struct KnMsgHead {    /* written by the nucleus, never by a sender */
+    uint32_t bodySize;
+    uint32_t flags;
+    KnUniqueId srcPort, target, coTarget;
+    uint64_t transId;         /* 0: asynchronous, no reply expected */
+    KnProtId actorId, portId;
+} KnMsgHead;
+
+typedef struct KnSem { int32_t li; } KnSem;   /* counting semaphore; FIFO wake-up */
+
+/* Regions. */
+#define K_READABLE 0x01u
+#define K_WRITABLE 0x02u
+#define K_EXECUTABLE 0x04u
+#define K_ANYWHERE 0x10u      /* the nucleus picks the address and returns it */
+#define K_RESTRICTIVE 0x20u   /* picks inside startAddr..endAddr, highest first */
+#define K_FILLZERO 0x40u
+#define K_NODEMAND 0x80u      /* populate now */
+#define K_RESERVED 0x100u     /* address space only (PROT_NONE) */
+#define K_INHERITSHARE 0x200u /* shared with a child by rgnDup; else copied */
+#define K_NOREPLACE 0x400u    /* K_EEXIST where something is mapped; without it the range is replaced */
+#define K_GROWSDOWN 0x800u
+#define K_RGNDUP_COPY 0x1u    /* rgnDup: every private region copy-on-write (fork) */
+#define K_RGNDUP_SHARE 0x2u   /* rgnDup: the one address space shared (vfork, CLONE_VM) */
+
+typedef struct KnRgnDesc {
+    VmAddr startAddr;
+    VmSize size;
+    uint32_t options;         /* K_READABLE ... */
+    uint32_t opaque;          /* the subsystem's own flags, kept and returned by rgnStat */
+    VmAddr endAddr;           /* K_RESTRICTIVE */
+} KnRgnDesc;
+
+typedef struct KnObjDesc {    /* a range of a segment */
+    KnCap dataObject;
+    VmOffset startOffset;
+    VmSize size;
+} KnObjDesc;
+
+typedef struct KnRgnStat {    /* one region as rgnStat lists it */
+    KnRgnDesc rgn;
+    KnObjDesc object;         /* dataObject 0 for anonymous memory */
+    uint32_t isPrivate;       /* rgnInit or anonymous private: 1; rgnMap: 0 */
+    uint32_t pad;
+} KnRgnStat;
+
+/* Segments. */
+#define K_SG_READONLY 1u      /* sgAdopt: never written through; guests get a read-only descriptor */
+typedef struct KnSgStat {
+    VmSize size;              /* bytes; lives in the local cache and nowhere else */
+    uint64_t resident;        /* bytes of memory it holds */
+    int64_t modifiedSec;      /* last write through the cache (CLOCK_REALTIME); 0 if none since sgCreate */
+    int64_t modifiedNsec;
+    uint64_t writes;          /* count of writes, to compare */
+} KnSgStat;
+
+typedef struct KnThreadCtx {  /* x86-64 integer context of a thread of a UNIX actor */
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+    uint64_t fsBase, gsBase;
+    uint64_t trapno, err, cr2; /* read-only: of the exception being handled */
+} KnThreadCtx;
+#define K_FPUCTXMAX 4096u     /* longest XSAVE image that threadFpu moves; AMX state is never included */
+
+typedef struct KnThreadStart { /* threadCreate in a UNIX actor: the new thread continues from a trapped one */
+    KnThreadLid from;         /* trapped thread whose registers are copied */
+    uint32_t flags;           /* K_START_* */
+    uint64_t rsp;             /* with K_START_RSP */
+    uint64_t fsBase;          /* with K_START_FSBASE */
+    uint64_t result;          /* rax of the new thread */
+    uint64_t clearTid;        /* host CLEARTID address, or 0 (kept by the subsystem: reserved) */
+} KnThreadStart;
+#define K_START_RSP 1u
+#define K_START_FSBASE 2u
+#define K_START_BLANK 4u      /* first thread of an empty actor: no source thread, registers zero */
+
+typedef struct KnActorStat {
+    KnCap cap;                /* key zeroed unless the caller is privileged */
+    char name[32];
+    int32_t privilege, status;
+    uint32_t threads, ports, regions, segments;
+    int32_t hostPid;          /* host process, the nucleus' own for supervisors, 0 none */
+    uint32_t pad;
+    uint64_t messages, traps; /* counts since creation */
+    uint64_t userNanoseconds, systemNanoseconds; /* host CPU time of the actor's process */
+    uint64_t residentBytes;
+} KnActorStat;
+
+typedef struct KnThreadStat {
+    KnThreadLid li;
+    int32_t status;           /* K_TH_* */
+    KnUniqueId actor;
+    char name[32];
+    char blockedOn[32];       /* call name, empty when running */
+    uint64_t blockedSince;    /* CLOCK_MONOTONIC ns */
+} KnThreadStat;
+#define K_TH_RUNNING 0
+#define K_TH_BLOCKED 1
+#define K_TH_PARKED 2
+#define K_TH_STOPPED 3
+
+typedef struct KnPortStat {
+    KnUniqueId ui;
+    KnUniqueId actor;
+    int32_t li;
+    uint32_t enabled, queued, received, groups, hasHandler;
+} KnPortStat;
+#endif

@@ -1,0 +1,1 @@
+/* Mailbox layout and host call shims. */

@@ -1,0 +1,29 @@
+import CChorus
+
+/// What the portable nucleus needs of the machine it runs on. The nucleus makes no host call but through this.
+///
+/// Errors are negative `K_*` codes; times are CLOCK_MONOTONIC nanoseconds.
+public protocol HostServices: AnyObject, Sendable {
+    func now() -> UInt64
+    /// Blocks while `word` holds `expected`; false when `deadline` (nil: never) has passed. Spurious returns allowed.
+    /// The machine lets another nucleus thread take over whatever the calling one was serving.
+    func wait(_ word: UnsafeMutablePointer<UInt32>, _ expected: UInt32, deadline: UInt64?) -> Bool
+    func wake(_ word: UnsafeMutablePointer<UInt32>, _ count: Int32)
+    func random(_ bytes: UnsafeMutableRawBufferPointer)
+    func startThread(name: String, stackSize: Int, _ body: @escaping @Sendable () -> Void) -> Int32
+    /// The value kept for the calling host thread, or nil: which nucleus thread it is.
+    var threadValue: UnsafeMutableRawPointer? { get set }
+
+    // Local caches. A cache is a host file descriptor; offsets and sizes in bytes; results bytes moved.
+    func cacheCreate(name: String, size: UInt64) -> Int32
+    func cacheAdopt(_ descriptor: Int32) -> Int32
+    func cacheClose(_ cache: Int32)
+    func cacheRead(_ cache: Int32, _ offset: UInt64, _ to: UnsafeMutableRawBufferPointer) -> Int
+    func cacheWrite(_ cache: Int32, _ offset: UInt64, _ from: UnsafeRawBufferPointer) -> Int
+    func cacheTruncate(_ cache: Int32, _ size: UInt64) -> Int32
+    func cachePunch(_ cache: Int32, _ offset: UInt64, _ size: UInt64) -> Int32
+    func cacheSeek(_ cache: Int32, _ offset: UInt64, hole: Bool) -> Int64
+    func cacheSync(_ cache: Int32) -> Int32
+    /// Bytes, and bytes of memory or disk held.
+    func cacheSize(_ cache: Int32) -> (size: UInt64, resident: UInt64)
+}

@@ -1,0 +1,51 @@
+import CChorus
+
+/// The part of the machine layer that runs UNIX actors: their host processes, traps, registers and memory.
+/// Every call takes objects the nucleus has already looked up and checked; results are `K_*` codes (`knNucleus.h`).
+public protocol UnixMachine: AnyObject, Sendable {
+    func actorDeleted(_ actor: Actor)
+    func actorRenew(_ actor: Actor, _ thread: Thread) -> Int32
+    func actorStat(_ actor: Actor, _ stat: inout KnActorStat)
+    func actorRead(_ actor: Actor, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32
+    func actorWrite(_ actor: Actor, _ to: VmAddr, _ from: UnsafeRawBufferPointer) -> Int32
+
+    func threadCreate(_ actor: Actor, _ start: KnThreadStart, from source: Thread?) -> Result<KnThreadLid, KnError>
+    func threadDelete(_ thread: Thread) -> Int32
+    func threadSuspend(_ thread: Thread) -> Int32
+    func threadResume(_ thread: Thread) -> Int32
+    func threadAbort(_ thread: Thread) -> Int32
+    func threadCookie(_ thread: Thread, _ cookie: UInt64) -> Int32
+    func threadContext(
+        _ thread: Thread, _ old: UnsafeMutablePointer<KnThreadCtx>?, _ now: UnsafePointer<KnThreadCtx>?
+    ) -> Int32
+    func threadFpuGet(_ thread: Thread, _ image: UnsafeMutableRawBufferPointer, _ size: inout UInt32) -> Int32
+    func threadFpuSet(_ thread: Thread, _ image: UnsafeRawBufferPointer) -> Int32
+
+    func trapConnect(_ owner: Actor, _ trap: UInt32, _ handler: KnTrapHdl, _ cookie: UnsafeMutableRawPointer?) -> Int32
+    func trapDisconnect(_ owner: Actor, _ trap: UInt32) -> Int32
+    func trapSignatures(_ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>) -> Int32
+    /// nil disconnects.
+    func exceptionHandler(_ owner: Actor, _ handler: KnExcHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
+    func abortHandler(_ owner: Actor, _ handler: KnAbortHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
+    func trapComplete(_ thread: Thread, _ result: Int64, context: Bool) -> Int32
+
+    func copyIn(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32
+    func copyInString(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32) -> Int32
+    func copyOut(_ thread: Thread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool) -> Int32
+
+    func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32
+    /// shared: rgnMap, else rgnInit.
+    func rgnMap(
+        _ actor: Actor, _ rgn: inout KnRgnDesc, _ segment: Segment, _ object: KnObjDesc, shared: Bool
+    ) -> Int32
+    func rgnFree(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
+    func rgnSetProtect(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
+    func rgnMove(_ actor: Actor, _ old: KnRgnDesc, _ now: inout KnRgnDesc) -> Int32
+    func rgnAdvise(_ actor: Actor, _ rgn: KnRgnDesc, _ advice: Int32) -> Int32
+    func rgnDup(_ target: Actor, _ source: Actor, _ flags: UInt32) -> Int32
+    /// Regions at or above `from`, ascending; returns how many were written.
+    func rgnStat(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat>) -> Int32
+
+    func sgReadThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ to: VmAddr) -> Int32
+    func sgWriteThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ from: VmAddr) -> Int32
+}

@@ -1,0 +1,27 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "MiXDeviceManager",
+    products: [
+        .library(name: "MiXDeviceManager", type: .dynamic, targets: ["MiXDeviceManager"]),
+        .library(name: "CMiXDevice", targets: ["CMiXDevice"]),
+    ],
+    dependencies: [
+        .package(path: "../Nucleus"),
+        .package(path: "../MiXFileManager"),
+    ],
+    targets: [
+        .target(name: "CMiXDevice"),  // the protocol, headers only
+        .target(name: "CMiXDeviceNote", dependencies: [.product(name: "CChorus", package: "Nucleus")]),
+        .target(
+            name: "MiXDeviceManager",
+            dependencies: [
+                "CMiXDevice", "CMiXDeviceNote",
+                .product(name: "CChorus", package: "Nucleus"),
+                .product(name: "ActorKit", package: "Nucleus"),
+                .product(name: "CMiXFile", package: "MiXFileManager"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,4 @@
+import ActorKit
+import CChorus
+import CMiXDevice
+import CMiXFile

@@ -1,0 +1,1 @@
+#include "CFileHost.h"

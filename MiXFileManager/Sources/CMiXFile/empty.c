@@ -1,0 +1,1 @@
+#include "mix/mixProcInfo.h" /* SwiftPM wants one source file in a C target */

@@ -1,0 +1,1 @@
+/* The ELF note of the File Manager is in note.c; nothing to declare. */

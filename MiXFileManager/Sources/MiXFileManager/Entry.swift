@@ -1,0 +1,3 @@
+import ActorKit
+import CChorus
+import FileCore

@@ -1,0 +1,104 @@
+/* entry.S: what C cannot say: entry, leaving the stub, copying with fix-ups, clone. */
+    .text
+    .globl _start
+_start:
+    mov %rsp, %rdi
+    and $-16, %rsp
+    call zygote_main
+    ud2
+
+/* Leaves a trap without rt_sigreturn: vector state from the signal frame, then registers. rdi = ucontext.
+ * Legal because `syscall` clobbers rcx and r11: rcx carries the address, r11 the flags. */
+    .globl stub_resume_fast
+stub_resume_fast:
+    mov 224(%rdi), %r8              /* mc.fpstate */
+    mov 472(%r8), %eax              /* sw_reserved.xfeatures */
+    mov 476(%r8), %edx
+    xrstor64 (%r8)
+    mov 40(%rdi), %r8
+    mov 48(%rdi), %r9
+    mov 56(%rdi), %r10
+    mov 72(%rdi), %r12
+    mov 80(%rdi), %r13
+    mov 88(%rdi), %r14
+    mov 96(%rdi), %r15
+    mov 112(%rdi), %rsi
+    mov 120(%rdi), %rbp
+    mov 128(%rdi), %rbx
+    mov 136(%rdi), %rdx
+    mov 144(%rdi), %rax
+    mov 168(%rdi), %rcx             /* rip */
+    mov 176(%rdi), %r11             /* eflags */
+    lea -256(%rdi), %rsp            /* below the frame: popf must not touch it */
+    push %r11
+    popf
+    mov 160(%rdi), %rsp
+    mov 104(%rdi), %rdi
+    jmp *%rcx
+
+/* Leaves through rt_sigreturn: the whole context, as the nucleus may have changed it. */
+    .globl stub_resume_full
+stub_resume_full:
+    mov %rdi, %rsp
+    mov $15, %eax
+    syscall
+    ud2
+
+    .globl stub_restorer
+stub_restorer:
+    mov $15, %eax
+    syscall
+    ud2
+
+/* uint64_t stub_copy(to, from, size): bytes not copied. */
+    .globl stub_copy, stub_copy_begin, stub_copy_end, stub_copy_fix
+stub_copy:
+    mov %rdx, %rcx
+stub_copy_begin:
+    rep movsb
+stub_copy_end:
+stub_copy_fix:
+    mov %rcx, %rax
+    ret
+
+/* int64_t stub_copy_string(to, from, size) */
+    .globl stub_copy_string, stub_string_begin, stub_string_end, stub_string_fix
+stub_copy_string:
+    xor %ecx, %ecx
+    test %rdx, %rdx
+    jz 2f
+1:
+stub_string_begin:
+    movb (%rsi,%rcx), %al
+stub_string_end:
+    movb %al, (%rdi,%rcx)
+    inc %rcx
+    test %al, %al
+    jz 3f
+    cmp %rdx, %rcx
+    jb 1b
+2:  xor %eax, %eax
+    ret
+3:  mov %rcx, %rax
+    ret
+stub_string_fix:
+    mov $-1, %rax
+    ret
+
+/* long stub_clone(flags, stack, area): the child starts in stub_child(area) on `stack`. */
+    .globl stub_clone
+stub_clone:
+    mov %rdx, %r9                   /* the kernel keeps r9 for both sides */
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    mov $56, %eax
+    syscall
+    test %rax, %rax
+    jz 1f
+    ret
+1:  mov %r9, %rdi
+    xor %ebp, %ebp
+    call stub_child
+    ud2
+    .section .note.GNU-stack,"",@progbits

@@ -5,6 +5,8 @@ import CChorus
 /// Errors are negative `K_*` codes; times are CLOCK_MONOTONIC nanoseconds.
 public protocol HostServices: AnyObject, Sendable {
     func now() -> UInt64
+    /// CLOCK_REALTIME, for modification times.
+    func realtime() -> (seconds: Int64, nanoseconds: Int64)
     /// Blocks while `word` holds `expected`; false when `deadline` (nil: never) has passed. Spurious returns allowed.
     /// The machine lets another nucleus thread take over whatever the calling one was serving.
     func wait(_ word: UnsafeMutablePointer<UInt32>, _ expected: UInt32, deadline: UInt64?) -> Bool
@@ -13,6 +15,8 @@ public protocol HostServices: AnyObject, Sendable {
     func startThread(name: String, stackSize: Int, _ body: @escaping @Sendable () -> Void) -> Int32
     /// The value kept for the calling host thread, or nil: which nucleus thread it is.
     var threadValue: UnsafeMutableRawPointer? { get set }
+    /// Called with the value of a host thread that ends while it still has one.
+    var threadEnded: (@Sendable (UnsafeMutableRawPointer) -> Void)? { get set }
 
     // Local caches. A cache is a host file descriptor; offsets and sizes in bytes; results bytes moved.
     func cacheCreate(name: String, size: UInt64) -> Int32

@@ -23,14 +23,16 @@ public protocol UnixMachine: AnyObject, Sendable {
 
     func trapConnect(_ owner: Actor, _ trap: UInt32, _ handler: KnTrapHdl, _ cookie: UnsafeMutableRawPointer?) -> Int32
     func trapDisconnect(_ owner: Actor, _ trap: UInt32) -> Int32
-    func trapSignatures(_ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>) -> Int32
+    func trapSignatures(_ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>)
+        -> Int32
     /// nil disconnects.
     func exceptionHandler(_ owner: Actor, _ handler: KnExcHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
     func abortHandler(_ owner: Actor, _ handler: KnAbortHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
     func trapComplete(_ thread: Thread, _ result: Int64, context: Bool) -> Int32
 
     func copyIn(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32
-    func copyInString(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32) -> Int32
+    func copyInString(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32)
+        -> Int32
     func copyOut(_ thread: Thread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool) -> Int32
 
     func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32

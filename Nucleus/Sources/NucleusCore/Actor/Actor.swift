@@ -1,0 +1,78 @@
+import CChorus
+import Synchronization
+
+/// A resource container: ports, threads, segments, handlers. Everything goes with it.
+public final class Actor: @unchecked Sendable {
+    // Sendable: constants, atomics, and state behind locks; `guest` is set by the machine before it is shared.
+    public unowned let site: Site
+    public let cap: KnCap
+    /// K_USERACTOR, K_SYSACTOR, K_SUPACTOR or K_UNIXACTOR.
+    public let privilege: Int32
+    /// May issue privileged calls: supervisors, system actors, and the servers of the manifest in user privilege.
+    public let isPrivileged: Bool
+    /// Whose subsystem a UNIX actor belongs to: its traps and exceptions are the creator's.
+    public let creator: Actor?
+    /// The table of nucleus calls that the actor is handed; `self` is this actor.
+    public let table: UnsafePointer<KnNucleus>
+    /// The machine layer's part of a UNIX actor.
+    public var guest: AnyObject?
+    public let messages = Atomic<UInt64>(0)
+    public let traps = Atomic<UInt64>(0)
+
+    let deleted = Atomic<Bool>(false)
+    let state: Mutex<State>
+
+    struct State {
+        var name: String
+        var status: Int32
+        var hostPid: Int32 = 0
+        var protection = KnProtId(uid: 0, gid: 0, did: 0)
+        var limits = ActorLimits()
+        var threads: [KnThreadLid: Thread] = [:]
+        var segments: [UInt64: Segment] = [:]
+    }
+
+    init(
+        _ site: Site, cap: KnCap, name: String, privilege: Int32, privileged: Bool, creator: Actor?, status: Int32
+    ) {
+        self.site = site
+        self.cap = cap
+        self.privilege = privilege
+        isPrivileged = privileged || privilege == K_SUPACTOR || privilege == K_SYSACTOR
+        self.creator = creator
+        state = Mutex(State(name: name, status: status))
+        let table = UnsafeMutablePointer<KnNucleus>.allocate(capacity: 1)
+        self.table = UnsafePointer(table)
+        NucleusTable.fill(table, for: self)
+    }
+
+    deinit { UnsafeMutablePointer(mutating: table).deallocate() }
+
+    public var name: String { state.withLock { $0.name } }
+    public var isDeleted: Bool { deleted.load(ordering: .acquiring) }
+    public var isUnix: Bool { privilege == K_UNIXACTOR }
+    public var protection: KnProtId { state.withLock { $0.protection } }
+    /// K_ACTIVE or K_STOPPED.
+    public var status: Int32 { state.withLock { $0.status } }
+    /// The host process behind the actor; its own for supervisors, 0 none.
+    public var hostPid: Int32 {
+        get { state.withLock { $0.hostPid } }
+        set { state.withLock { $0.hostPid = newValue } }
+    }
+    public var limits: ActorLimits {
+        get { state.withLock { $0.limits } }
+        set { state.withLock { $0.limits = newValue } }
+    }
+}
+
+/// What an actor may hold; 0 means no limit.
+public struct ActorLimits: Sendable {
+    public var memory: UInt64 = 0
+    public var threads: UInt32 = 0
+    public var ports: UInt32 = 0
+    public init(memory: UInt64 = 0, threads: UInt32 = 0, ports: UInt32 = 0) {
+        self.memory = memory
+        self.threads = threads
+        self.ports = ports
+    }
+}

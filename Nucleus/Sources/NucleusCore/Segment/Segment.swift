@@ -1,0 +1,47 @@
+import CChorus
+import Synchronization
+
+/// A data object with one local cache here. It lives as long as its creator holds it or a region maps it.
+public final class Segment: @unchecked Sendable {
+    // Sendable: constants, and state behind its lock.
+    public unowned let site: Site
+    public let cap: KnCap
+    public let name: String
+    /// Host descriptor of the local cache. Memory or a host file.
+    public let cache: Int32
+    /// Never written through; guests get a read-only descriptor.
+    public let readOnly: Bool
+    let state: Mutex<State>
+
+    struct State {
+        var size: UInt64
+        var modified: (seconds: Int64, nanoseconds: Int64) = (0, 0)
+        var writes: UInt64 = 0
+        var held = true
+        var mappings = 0
+    }
+
+    init(_ site: Site, cap: KnCap, name: String, cache: Int32, readOnly: Bool, size: UInt64) {
+        self.site = site
+        self.cap = cap
+        self.name = name
+        self.cache = cache
+        self.readOnly = readOnly
+        state = Mutex(State(size: size))
+    }
+
+    deinit { site.host.cacheClose(cache) }
+
+    public var size: UInt64 { state.withLock { $0.size } }
+
+    /// A region maps the segment: it outlives its creator's hold.
+    public func retainMapping() { state.withLock { $0.mappings += 1 } }
+
+    public func releaseMapping() {
+        let gone = state.withLock {
+            $0.mappings -= 1
+            return $0.mappings <= 0 && !$0.held
+        }
+        if gone { site.segments.remove(cap.ui.raw) }
+    }
+}

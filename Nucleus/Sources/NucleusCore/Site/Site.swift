@@ -1,0 +1,64 @@
+import CChorus
+import Synchronization
+
+/// The nucleus as an instance: one site. A process may hold several.
+///
+/// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
+/// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Group.state` → `Port.owner`
+/// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `Segment.state`, `Semaphore.state`,
+/// `Workers.queue`, `Thread` words and the shutdown state are leaves. No lock is held across a handler, a host wait or
+/// a call of `UnixMachine`.
+public final class Site: @unchecked Sendable {
+    // Sendable: `unix` and `log` are set before the site is used; everything else is locked or constant.
+    public let host: any HostServices
+    public let number: UInt32
+    public let name: String
+    /// The machine layer for UNIX actors; set before the first actor uses it.
+    public var unix: (any UnixMachine)?
+    /// Level as in `sysLog`; from any thread.
+    public var log: (@Sendable (Int32, String) -> Void)?
+
+    let actors = ShardTable<Actor>()
+    public let threads: ThreadTable
+    let segments = ShardTable<Segment>()
+
+    /// Secret of the naming domain, from which the keys of static groups come.
+    let secret: (UInt64, UInt64)
+    /// Server actors stay allocated when deleted: their code is never unmapped and may still hold the table.
+    let graveyard = Mutex<[Actor]>([])
+    let ending: Ending
+
+    public init(host: any HostServices, number: UInt32 = 0, name: String = "site", secret: (UInt64, UInt64)? = nil) {
+        self.host = host
+        self.number = number != 0 ? number : UInt32(truncatingIfNeeded: host.random64() | 1)
+        self.name = name
+        self.secret = secret ?? (host.random64(), host.random64())
+        threads = ThreadTable()
+        ending = Ending(host: host)
+        host.threadEnded = { Unmanaged<Thread>.fromOpaque($0).takeUnretainedValue().hostThreadEnded() }
+    }
+
+    // MARK: look-ups
+
+    /// The actor that `cap` names, key checked.
+    public func actor(_ cap: KnCap) throws(KnError) -> Actor {
+        guard let actor = actors.find(cap.ui.raw), !actor.isDeleted else { throw .unknown }
+        guard actor.cap.key == cap.key else { throw .privilege }
+        return actor
+    }
+
+    public func actor(ui: KnUniqueId) -> Actor? { actors.find(ui.raw) }
+
+    public func thread(_ li: KnThreadLid) throws(KnError) -> Thread {
+        guard let thread = threads.find(li) else { throw .unknown }
+        return thread
+    }
+
+    public func segment(_ cap: KnCap) throws(KnError) -> Segment {
+        guard let segment = segments.find(cap.ui.raw) else { throw .unknown }
+        guard segment.cap.key == cap.key else { throw .privilege }
+        return segment
+    }
+
+    public func report(_ level: Int32, _ line: String) { log?(level, line) }
+}

@@ -1,0 +1,65 @@
+import CChorus
+import Synchronization
+
+/// A thread as the nucleus knows it: a server thread, a guest's thread, or a host thread that came by.
+public final class Thread: @unchecked Sendable {
+    // Sendable: `li`, `actor`, words and flags are constant or atomic; the message fields belong to the thread itself.
+    public let li: KnThreadLid
+    /// Home actor.
+    public let actor: Actor
+    public let name: String
+    /// The subsystem's own value for the thread (threadCookie), carried in trap frames.
+    public let cookie = Atomic<UInt64>(0)
+    /// The machine layer's part of a guest's thread.
+    public var guest: AnyObject?
+
+    let aborted = Atomic<Bool>(false)
+    let wait: WaitWord
+    /// Made for a host thread that called in; dropped when that ends.
+    let isForeign: Bool
+
+    init(li: KnThreadLid, actor: Actor, name: String, foreign: Bool) {
+        self.li = li
+        self.actor = actor
+        self.name = name
+        isForeign = foreign
+        wait = WaitWord()
+    }
+
+    public var site: Site { actor.site }
+    public var isAborted: Bool { aborted.load(ordering: .acquiring) }
+    /// CLOCK_MONOTONIC ns since when the thread is blocked, 0 when it is not.
+    public var blockedSince: UInt64 { wait.since.load(ordering: .relaxed) }
+    public var blockedOn: String { wait.callName }
+
+    /// The nucleus thread that runs now. A host thread that the nucleus has not seen gets one, at home in `actor`.
+    @inline(__always) public static func current(_ site: Site, in actor: Actor) -> Thread {
+        if let value = site.host.threadValue { return Unmanaged<Thread>.fromOpaque(value).takeUnretainedValue() }
+        return adopt(site, actor)
+    }
+
+    /// nil for a host thread that never called in.
+    public static func current(_ site: Site) -> Thread? {
+        site.host.threadValue.map { Unmanaged<Thread>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    @inline(never) private static func adopt(_ site: Site, _ actor: Actor) -> Thread {
+        let thread = site.threads.create(actor, foreign: true)
+        site.host.threadValue = Unmanaged.passUnretained(thread).toOpaque()
+        return thread
+    }
+
+    /// Makes this the current thread of the calling host thread and returns who was; hand that to `unbind`.
+    public func bind() -> Thread? {
+        let before = Thread.current(site)
+        site.host.threadValue = Unmanaged.passUnretained(self).toOpaque()
+        return before
+    }
+
+    public func unbind(_ before: Thread?) {
+        site.host.threadValue = before.map { Unmanaged.passUnretained($0).toOpaque() }
+    }
+
+    /// The host thread that carried this one ended without removing it.
+    func hostThreadEnded() { if isForeign { site.threads.remove(self) } }
+}

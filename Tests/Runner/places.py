@@ -1,0 +1,36 @@
+"""Where things are, and the environment every guest and every native run gets."""
+import os
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+ROOT = TESTS.parent
+BUILD = Path(os.environ.get("CHORUS_BUILD", ROOT / "build"))
+CHORUS = BUILD / "bin" / "chorus"
+MANIFESTS = BUILD / "manifests"
+PROGRAMS = BUILD / "tests"
+APPLETS = PROGRAMS / "applets"
+SCRATCH = PROGRAMS / "scratch"
+SCENARIOS = TESTS / "Scenarios"
+BUSYBOX = "/bin/busybox"
+ALL_MANIFESTS = ["mix", "mix-user", "mix-mixed"]
+
+ENVIRONMENT = {
+    "PATH": str(APPLETS),
+    "HOME": "/",
+    "LC_ALL": "C",
+    "TERM": "dumb",
+    "TZ": "UTC0",
+    "TESTS": str(PROGRAMS),
+}
+
+
+def manifest_file(name):
+    return MANIFESTS / (name if name.endswith(".toml") else name + ".toml")
+
+
+def chorus_run(manifest, argv, cwd, environment=None, options=()):
+    """The command line that runs argv as a guest of a fresh site."""
+    command = [str(CHORUS), "run", "--manifest", str(manifest_file(manifest)), "--cwd", str(cwd)]
+    for key, value in (environment or ENVIRONMENT).items():
+        command += ["--env", f"{key}={value}"]
+    return command + list(options) + ["--"] + list(argv)

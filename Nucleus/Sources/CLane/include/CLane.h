@@ -1,1 +1,102 @@
-/* Layout of a lane: see KnLane. */
+/* CLane.h: layout of a lane (the shared area between the nucleus and one thread of a user actor's host process),
+ * its doorbells, and the host calls it needs. How it is used is said in KnLane. */
+#ifndef CLANE_H
+#define CLANE_H
+#include <stdint.h>
+#include <stddef.h>
+#include "chorus.h"
+
+#pragma GCC visibility push(hidden)
+
+#define KN_LANE_PAYLOAD 1245184u  /* frame bytes in one direction: K_CMSGSIZEMAX and 192 KiB of slack */
+#define KN_LANE_MAGIC 0x4b6e4c61u
+#define KN_LANE_VERSION 1u
+
+/* KnLaneMsg.kind */
+#define KN_LANE_CALL 1u
+#define KN_LANE_RETURN 2u
+
+/* KnLaneMsg.op of a return: an ordinary reply frame, or a call that was refused unmade, with its code in `target`. */
+#define KN_LANE_REPLY 0u
+#define KN_LANE_REFUSED 1u
+/* KnLaneMsg.op of a call towards the actor; towards the nucleus it is the number of the nucleus call. */
+#define KN_LANE_HANDLER 0x100u  /* | K_HDL_*; target = the function */
+#define KN_LANE_OP 0x200u       /* | position in KnActorOps; target = the function */
+#define KN_LANE_MAIN 0x300u     /* open the object and run kn_actor_main */
+
+/* One direction's doorbell. `bell` counts messages; `asleep` is set by the side that waits for them. 128 bytes, since
+ * neighbouring lines are fetched in pairs. */
+typedef struct KnLaneBell {
+    uint32_t bell, asleep;
+    uint8_t pad[120];
+} KnLaneBell;
+
+typedef struct KnLaneMsg {
+    uint32_t kind, op, size, depth;
+    uint64_t target;
+    uint64_t reserved;
+} KnLaneMsg;
+
+typedef struct KnLaneArea {
+    uint32_t magic, version;
+    uint8_t pad[120];
+    KnLaneBell toActor, toNucleus;
+} KnLaneArea;
+
+#define KN_LANE_TO_ACTOR 4096u      /* one page of header, then each direction: a page and the payload */
+#define KN_LANE_TO_NUCLEUS 1253376u
+#define KN_LANE_BYTES 2502656u
+_Static_assert(KN_LANE_PAYLOAD == K_CMSGSIZEMAX + 192u * 1024u &&
+               KN_LANE_TO_NUCLEUS == KN_LANE_TO_ACTOR + 4096u + KN_LANE_PAYLOAD &&
+               KN_LANE_BYTES == KN_LANE_TO_NUCLEUS + 4096u + KN_LANE_PAYLOAD, "plain numbers, since Swift imports those");
+
+static inline uint32_t kn_lane_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline uint64_t kn_lane_load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
+/* A header is read exactly once, field by field: its memory may change at any time. */
+static inline KnLaneMsg kn_lane_read(const KnLaneMsg *shared) {
+    KnLaneMsg m = { __atomic_load_n(&shared->kind, __ATOMIC_RELAXED), __atomic_load_n(&shared->op, __ATOMIC_RELAXED),
+                    __atomic_load_n(&shared->size, __ATOMIC_RELAXED), __atomic_load_n(&shared->depth, __ATOMIC_RELAXED),
+                    __atomic_load_n(&shared->target, __ATOMIC_RELAXED), 0 };
+    return m;
+}
+
+void kn_lane_wake(uint32_t *word);
+/* Publishes what was written before it, and wakes the other side only if it says that it sleeps. */
+static inline void kn_lane_ring(KnLaneBell *bell) {
+    __atomic_fetch_add(&bell->bell, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&bell->asleep, __ATOMIC_SEQ_CST) != 0) kn_lane_wake(&bell->bell);
+}
+/* Polls until the bell differs from `seen`: pause for spinNs, then sched_yield until yieldNs. 1 when it rang. */
+int32_t kn_lane_poll(const KnLaneBell *bell, uint32_t seen, uint32_t spinNs, uint32_t yieldNs);
+/* Sleeps until the bell differs from `seen`, a wake-up, a signal, or `milliseconds` (0: no limit). */
+void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint32_t milliseconds);
+/* Ends the waits on a lane whose other side is gone; believes nothing the other side left in the area. */
+static inline void kn_lane_end(KnLaneBell *bell) {
+    __atomic_fetch_add(&bell->bell, 1, __ATOMIC_SEQ_CST);
+    kn_lane_wake(&bell->bell);
+}
+
+/* Processors this process may use. */
+int32_t kn_lane_processors(void);
+/* A sealed memfd of KN_LANE_BYTES, so that the other side cannot cut it short under us; or -errno. */
+int32_t kn_lane_memfd(const char *name);
+/* One datagram of `size` bytes with at most one descriptor (-1: none). 0, or -errno. */
+int32_t kn_lane_send_fd(int32_t socket, const void *bytes, uint32_t size, int32_t fd);
+/* Bytes received (0: the peer is gone), or -errno; *fd is -1 when none came. Extra descriptors are closed. */
+int32_t kn_lane_recv_fd(int32_t socket, void *bytes, uint32_t size, int32_t *fd, int32_t wait);
+
+/* The call that loads an object in an actor host: object, name, options, generation, groupStamp, ops, why. */
+const KnSignature *kn_lane_main_signature(void);
+#define KN_LANE_WHY 256u
+
+/* Compiled entry points for the nucleus table of a user actor, where the host refuses closures. `self` of each call
+ * points to a KnThunkSelf; twelve integer arguments are passed on, however many the call has. */
+typedef struct KnThunkSelf {
+    int64_t (*dispatch)(struct KnThunkSelf *self, uint32_t op, uint64_t *slots);
+} KnThunkSelf;
+#define KN_THUNKS 160u
+const void *kn_lane_thunk(uint32_t op);
+
+#pragma GCC visibility pop
+#endif

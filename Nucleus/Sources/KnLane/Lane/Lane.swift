@@ -1,0 +1,104 @@
+import CChorus
+import CLane
+import Glibc
+import Synchronization
+
+/// One end of a lane: the shared area between a nucleus thread and a thread of a user actor's host process.
+///
+/// Control passes to and fro like on one stack: a side that calls waits for the return, and meanwhile serves the calls
+/// that the other side makes. So exactly one side runs at any time, and each direction needs room for one message.
+///
+/// Hand-off: poll with `pause` for some microseconds, then with `sched_yield`, then sleep on the bell with a flag that
+/// says so; a side that is not asleep is never woken.
+public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread at a time; `end` is atomic.
+    public enum Side: Sendable { case nucleus, actor }
+
+    public let index: UInt32
+    public let side: Side
+    let area: UnsafeMutableRawPointer
+    private let outBell: UnsafeMutablePointer<KnLaneBell>
+    private let inBell: UnsafeMutablePointer<KnLaneBell>
+    private let outMessage: UnsafeMutablePointer<KnLaneMsg>
+    private let inMessage: UnsafeMutablePointer<KnLaneMsg>
+    let outFrame: UnsafeMutableRawPointer
+    let inFrame: UnsafeMutableRawPointer
+    private var seen: UInt32 = 0
+    var depth: UInt32 = 0
+    var scratch: Scratch
+    private let policy: LanePolicy
+    private let dead = Atomic<Bool>(false)
+    /// Called before a wait goes to sleep, so that another nucleus thread can take over what this one was serving.
+    public var willSleep: (@Sendable () -> Void)?
+    /// Called once when the other side broke the protocol; the lane is dead from then on.
+    public var violated: (@Sendable (StaticString) -> Void)?
+
+    /// Maps the area of `descriptor`, which stays the caller's. A new area is all zeros on both sides.
+    public init?(descriptor: Int32, index: UInt32, side: Side, policy: LanePolicy) {
+        let bytes = mmap(nil, Int(KN_LANE_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+        guard let bytes, bytes != MAP_FAILED else { return nil }
+        guard let scratch = Scratch() else {
+            munmap(bytes, Int(KN_LANE_BYTES))
+            return nil
+        }
+        self.scratch = scratch
+        area = bytes
+        self.index = index
+        self.side = side
+        self.policy = policy
+        let header = bytes.assumingMemoryBound(to: KnLaneArea.self)
+        let toActor = UnsafeMutableRawPointer(header) + (MemoryLayout<KnLaneArea>.offset(of: \.toActor) ?? 128)
+        let toNucleus = UnsafeMutableRawPointer(header) + (MemoryLayout<KnLaneArea>.offset(of: \.toNucleus) ?? 256)
+        let down = bytes + Int(KN_LANE_TO_ACTOR)
+        let up = bytes + Int(KN_LANE_TO_NUCLEUS)
+        let fromNucleus = side == .nucleus
+        outBell = (fromNucleus ? toActor : toNucleus).assumingMemoryBound(to: KnLaneBell.self)
+        inBell = (fromNucleus ? toNucleus : toActor).assumingMemoryBound(to: KnLaneBell.self)
+        outMessage = (fromNucleus ? down : up).assumingMemoryBound(to: KnLaneMsg.self)
+        inMessage = (fromNucleus ? up : down).assumingMemoryBound(to: KnLaneMsg.self)
+        outFrame = (fromNucleus ? down : up) + MemoryLayout<KnLaneMsg>.size
+        inFrame = (fromNucleus ? up : down) + MemoryLayout<KnLaneMsg>.size
+        if fromNucleus {
+            header.pointee.version = KN_LANE_VERSION
+            header.pointee.magic = KN_LANE_MAGIC
+        } else if header.pointee.magic != KN_LANE_MAGIC || header.pointee.version != KN_LANE_VERSION {
+            dead.store(true, ordering: .relaxed)
+        }
+    }
+
+    deinit { munmap(area, Int(KN_LANE_BYTES)) }
+
+    public var isDead: Bool { dead.load(ordering: .acquiring) }
+
+    /// From any thread: the other side is gone, or must be treated so. Ends the wait of whoever is in the lane.
+    public func end() {
+        dead.store(true, ordering: .sequentiallyConsistent)
+        kn_lane_end(inBell)
+    }
+
+    func violation(_ what: StaticString) {
+        end()
+        violated?(what)
+    }
+
+    func send(_ kind: UInt32, _ op: UInt32, _ size: Int, _ target: UInt64) {
+        outMessage.pointee = KnLaneMsg(
+            kind: kind, op: op, size: UInt32(truncatingIfNeeded: size), depth: depth, target: target, reserved: 0)
+        kn_lane_ring(outBell)
+    }
+
+    /// Waits for the next message; nil when the lane is dead.
+    func receive() -> KnLaneMsg? {
+        while !isDead {
+            let bell = kn_lane_load(&inBell.pointee.bell)
+            if bell != seen {
+                seen = bell
+                return kn_lane_read(inMessage)
+            }
+            if kn_lane_poll(inBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 { continue }
+            if isDead { return nil }
+            willSleep?()
+            kn_lane_sleep(inBell, seen, policy.sleepMilliseconds)
+        }
+        return nil
+    }
+}

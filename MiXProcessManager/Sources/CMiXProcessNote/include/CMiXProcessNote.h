@@ -1,0 +1,1 @@
+/* The note is data only: nothing to declare. */

@@ -1,0 +1,117 @@
+import CChorus
+import Synchronization
+
+/// One UNIX process.
+///
+/// Guarded by `manager.tree`: identity, relations, signals, task list, state, credentials, limits. `files`, `cwd` and
+/// `root` are replaced only by the process' own system calls (and at its end) and locked inside themselves.
+final class Process: @unchecked Sendable {
+    // Sendable: see above.
+    unowned let manager: ProcessManager
+    let pid: Int32
+    var parent: Process?
+    var children: [Process] = []
+    var pgrp: Int32
+    var sid: Int32
+    var state = ProcessState.running
+
+    var actor: KnCap
+    /// Leader first.
+    var tasks: [Task] = []
+
+    // Files (the classes are locked inside themselves).
+    var files: DescriptorTable
+    var cwd: DirectoryRef
+    var root: DirectoryRef
+    var umask: UInt32 = 0o022
+
+    var credentials = Credentials()
+    var limits = Limits()
+    var nice: Int32 = 0
+
+    // Signals.
+    var actions = [SignalAction](repeating: SignalAction(), count: 65)
+    var pending = SignalQueue()
+    /// Tasks in rt_sigtimedwait and watchers of signalfd.
+    let signalQueue = WaitQueue()
+    /// Woken when a child changes state (wait4).
+    let childQueue = WaitQueue()
+    /// A state change that wait4/waitid has not yet collected.
+    var stopReport: Int32?
+    var continueReport = false
+    var exitSignal: Int32 = Signal.chld
+    var exitStatus: Int32 = 0
+    var deathSignal: Int32 = 0
+    var groupExiting = false
+    var hasExecuted = false
+    /// The child of a vfork that has neither executed nor ended: its parent's task waits here.
+    var vforkDone: WaitQueue?
+    /// PROC_SPAWN flags; the parent is the manager itself.
+    var spawned: SpawnState?
+
+    var memory: AddressSpace
+    var executable: ExecutableFile?
+    var command = "?"
+    var commandLine: [UInt8] = []
+    var environment: [UInt8] = []
+    var auxiliary: [UInt8] = []
+    /// CLOCK_MONOTONIC ns.
+    let startTime: UInt64
+    var accounting = Accounting()
+    var timers = ProcessTimers()
+    var dumpable = true
+    var childSubreaper = false
+    var noNewPrivileges = false
+    var personality: UInt64 = 0
+    var oomScoreAdjust: Int32 = 0
+    var coredumpFilter: UInt32 = 0x33
+    /// Unknown system calls already logged.
+    var unknownCalls: Set<UInt64> = []
+
+    init(
+        manager: ProcessManager, pid: Int32, parent: Process?, actor: KnCap, files: DescriptorTable, cwd: DirectoryRef,
+        root: DirectoryRef, memory: AddressSpace
+    ) {
+        self.manager = manager
+        self.pid = pid
+        self.parent = parent
+        self.actor = actor
+        self.files = files
+        self.cwd = cwd
+        self.root = root
+        self.memory = memory
+        pgrp = parent?.pgrp ?? pid
+        sid = parent?.sid ?? pid
+        startTime = manager.clock.monotonic()
+    }
+
+    var leader: Task? { tasks.first }
+    var isZombie: Bool { if case .zombie = state { true } else { false } }
+}
+
+enum ProcessState: Equatable {
+    case running
+    case stopped
+    /// Ended; the wait status is `exitStatus`.
+    case zombie
+    /// Collected: about to vanish from the table.
+    case reaped
+}
+
+/// What PROC_SPAWN asked for.
+struct SpawnState {
+    var isSiteProgram: Bool
+    /// OBJ_WATCH on the process: events to post at its end.
+    var watchers: [KnUniqueId] = []
+}
+
+/// CPU use in nanoseconds, and counts (getrusage(2)).
+struct Accounting {
+    var user: UInt64 = 0
+    var system: UInt64 = 0
+    var childUser: UInt64 = 0
+    var childSystem: UInt64 = 0
+    var maxResident: UInt64 = 0
+    var childMaxResident: UInt64 = 0
+    var systemCalls: UInt64 = 0
+}

@@ -1,0 +1,77 @@
+import CChorus
+import Synchronization
+
+/// One UNIX thread.
+final class Task: @unchecked Sendable {
+    // Sendable: `park…` fields are guarded by `park`, signal fields by `manager.tree`, the rest is written only by the
+    // system call the task is in.
+    unowned let manager: ProcessManager
+    let process: Process
+    var tid: Int32
+    /// The nucleus' thread; 0 until created.
+    var thread: KnThreadLid = 0
+    /// Slot and generation in the task table; the nucleus hands it back with every trap.
+    var cookie: UInt64 = 0
+
+    // The system call it is in.
+    var frame = KnTrapFrame()
+    /// Handler's own state of one system call across re-dispatches; released when the call ends. What must be undone
+    /// when a task dies while waiting goes into its deinit.
+    var kept: AnyObject?
+    /// Absolute deadline of the current system call, fixed at its first entry.
+    var deadline: UInt64?
+    var redispatched = false
+    var timedOut = false
+    var interrupted = false
+
+    // Parking.
+    let park = Lock()
+    var parkTicket: UInt64 = 1
+    var parkState = ParkState.none
+    var parkWoken = false
+    var parkWait: Wait?
+    var parkQueues: [WaitQueue] = []
+    var parkTimer: TimerNode?
+
+    // Signals (guarded by manager.tree).
+    var mask = SignalSet()
+    var savedMask: SignalSet?
+    var pending = SignalQueue()
+    var altStack = AltStack()
+    /// Something to look at before the guest runs on: a deliverable signal, a stop, or the end.
+    let attention = Atomic<Bool>(false)
+    /// In a trap, exception or abort handler or parked: no `threadAbort` is needed to get its attention.
+    let inside = Atomic<Bool>(true)
+    /// What it resumes with after a job-control stop.
+    var held: CallResult?
+    /// It, or its whole process, is ending: nothing of it may run on.
+    let dying = Atomic<Bool>(false)
+
+    var clearChildTid: UInt64 = 0
+    var robustList: UInt64 = 0
+    var robustListSize: UInt64 = 0
+    var name: String
+    var vforkWaiters: WaitQueue?
+
+    init(manager: ProcessManager, process: Process, tid: Int32, name: String) {
+        self.manager = manager
+        self.process = process
+        self.tid = tid
+        self.name = name
+    }
+}
+
+enum ParkState {
+    case none
+    /// The handler has enlisted but not yet returned `.park`.
+    case preparing
+    /// Handed to its wakers.
+    case parked
+}
+
+/// A finished stay in the manager, before signals are looked at.
+enum CallResult {
+    case value(Int64)
+    case interrupted(RestartClass)
+    case context
+}

@@ -1,0 +1,26 @@
+/// Interval timers of a process: setitimer(2), alarm(2), timer_create(2).
+struct ProcessTimers {
+    var interval: [IntervalTimer?] = [nil, nil, nil]
+    var posix: [Int32: PosixTimer] = [:]
+    var nextPosix: Int32 = 0
+}
+
+/// An armed ITIMER_*.
+struct IntervalTimer {
+    var node: TimerNode
+    var deadline: UInt64
+    var period: UInt64
+}
+
+/// A timer of timer_create(2).
+struct PosixTimer {
+    var clock: Int32
+    var notify: Int32
+    var signal: Int32
+    var value: UInt64
+    var target: Int32
+    var node: TimerNode?
+    var deadline: UInt64 = 0
+    var period: UInt64 = 0
+    var overrun: Int32 = 0
+}

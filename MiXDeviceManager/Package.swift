@@ -14,14 +14,17 @@ let package = Package(
     targets: [
         .target(name: "CMiXDevice"),  // the protocol, headers only
         .target(name: "CMiXDeviceNote", dependencies: [.product(name: "CChorus", package: "Nucleus")]),
+        .target(name: "TerminalLine"),  // the line discipline, pure
         .target(
             name: "MiXDeviceManager",
             dependencies: [
-                "CMiXDevice", "CMiXDeviceNote",
+                "CMiXDevice", "CMiXDeviceNote", "TerminalLine",
                 .product(name: "CChorus", package: "Nucleus"),
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
             ]),
+        .testTarget(name: "TerminalLineTests", dependencies: ["TerminalLine"]),
+        .testTarget(name: "MiXDeviceManagerTests", dependencies: ["MiXDeviceManager"]),
     ],
     swiftLanguageModes: [.v6]
 )

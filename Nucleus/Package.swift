@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "CChorus", targets: ["CChorus"]),
         .library(name: "ActorKit", type: .static, targets: ["ActorKit"]),
         .library(name: "KnLane", type: .static, targets: ["KnLane"]),
+        .executable(name: "chorus-actor-host", targets: ["ChorusActorHost"]),
     ],
     targets: [
         .target(name: "CChorus"),  // the public C ABI, headers only
@@ -19,8 +20,12 @@ let package = Package(
         .target(name: "CMachine", dependencies: ["CChorus"]),  // mailbox layout, host call shims
         .target(name: "MachineLinux", dependencies: ["NucleusCore", "CMachine", "CChorus"]),
         .target(name: "CNucleusNote", dependencies: ["CChorus"]),
-        .target(name: "Nucleus", dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CChorus", "CNucleusNote"]),
+        .target(name: "Nucleus", dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"]),
+        .executableTarget(name: "ChorusActorHost", dependencies: ["KnLane", "CLane", "CChorus"]),  // user servers live here
         .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore"]),
+        .testTarget(
+            name: "KnLaneTests", dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "ChorusActorHost"],
+            exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -86,6 +86,23 @@ int32_t kn_lane_send_fd(int32_t socket, const void *bytes, uint32_t size, int32_
 /* Bytes received (0: the peer is gone), or -errno; *fd is -1 when none came. Extra descriptors are closed. */
 int32_t kn_lane_recv_fd(int32_t socket, void *bytes, uint32_t size, int32_t *fd, int32_t wait);
 
+/* Starts chorus-actor-host with one end of a socket pair as descriptor KN_LANE_SOCKET and the standard ones as they
+ * are. Its pid, or -errno. The calling thread must never exit: the host dies with it. */
+#define KN_LANE_SOCKET 3
+int32_t kn_lane_spawn(const char *path, const char *name, int32_t socket);
+int32_t kn_lane_socketpair(int32_t pair[2]);
+/* In the host: dies when the nucleus dies, and leaves the terminal's signals to it. Negative if it is dead already. */
+int32_t kn_lane_die_with(int32_t parent);
+
+/* To standard error, whole. */
+void kn_lane_complain(const char *line);
+
+/* Datagrams of that socket. Towards the host: a new lane, with its memfd. Towards the nucleus: a descriptor that the
+ * next call on lane `lane` carries. */
+typedef struct KnLaneNote { uint32_t kind, lane; } KnLaneNote;
+#define KN_LANE_NOTE_LANE 1u
+#define KN_LANE_NOTE_FD 2u
+
 /* The call that loads an object in an actor host: object, name, options, generation, groupStamp, ops, why. */
 const KnSignature *kn_lane_main_signature(void);
 #define KN_LANE_WHY 256u

@@ -1,0 +1,21 @@
+import CChorus
+import Testing
+
+@testable import KnLane
+
+@Suite struct PlanTests {
+    @Test func everySignatureHasAPlan() throws {
+        let plans = try #require(CallPlans())
+        #expect(CallPlans.callCount == kn_test_call_count())
+        #expect(plans.call(named: "actorCreate") == 0)
+        #expect(plans.call(named: "sysTrace") == CallPlans.callCount - 1)
+        #expect(plans.call(named: "sysTr") == nil)
+    }
+
+    /// The number of members behind `self`, as the signatures count them.
+    private func kn_test_call_count() -> Int {
+        var count = 0
+        while kn_nucleus_signature(UInt32(count)) != nil { count += 1 }
+        return count
+    }
+}

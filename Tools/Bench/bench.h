@@ -1,0 +1,18 @@
+/* bench.h: what every row of the benchmark program shares. */
+#ifndef BENCH_H
+#define BENCH_H
+#include <stdint.h>
+
+/* One operation of a row, done `count` times; -1 when it fails. */
+typedef int (*bench_body)(long count);
+
+/* Prints "name ns": the least of several batches' medians, each sample long enough to be measured. */
+void bench_row(const char *name, bench_body body);
+/* The same for something that measures itself: `body` returns nanoseconds of one operation, or a negative number. */
+void bench_timed(const char *name, double (*body)(long count));
+
+double bench_now(void);
+
+int bench_trap(void);
+int bench_process(const char *self);
+#endif

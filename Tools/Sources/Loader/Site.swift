@@ -1,0 +1,111 @@
+import CChorus
+import Glibc
+import Manifest
+
+/// A running site: one instance of the nucleus and the actors that were loaded into it.
+public final class Site: @unchecked Sendable {  // the nucleus' calls may come from any thread; `loaded` is set before others start
+    let boot: UnsafePointer<KnBoot>
+    let handle: UnsafeMutableRawPointer
+    /// The loader's own actor.
+    let table: UnsafePointer<KnNucleus>
+    public let name: String
+    public private(set) var loaded: [(entry: ActorEntry, cap: KnCap)] = []
+    private let log: SiteLog
+
+    public init(library: NucleusLibrary, name: String, tree: InstallTree, log: SiteLog) throws(LoadError) {
+        boot = library.boot
+        self.name = name
+        self.log = log
+        var site: UnsafeMutableRawPointer?
+        var result: Int32 = K_EINVAL
+        name.withCString { name in
+            tree.zygote.withCString { zygote in
+                tree.actorHost.withCString { host in
+                    var args = KnSiteArgs()
+                    args.size = UInt32(MemoryLayout<KnSiteArgs>.size)
+                    args.name = name
+                    args.zygotePath = zygote
+                    args.actorHostPath = host
+                    args.log = { cookie, level, line in
+                        guard let cookie, let line else { return }
+                        Unmanaged<SiteLog>.fromOpaque(cookie).takeUnretainedValue().line(level, String(cString: line))
+                    }
+                    // The site may log until the process ends: the log is never released.
+                    args.logCookie = Unmanaged.passRetained(log).toOpaque()
+                    result = library.boot.pointee.siteCreate?(&args, &site) ?? K_ENOSYS
+                }
+            }
+        }
+        guard result >= 0, let site else { throw LoadError("no site can be made: \(nucleusCode(result))") }
+        handle = site
+        guard let table = boot.pointee.siteActor?(site, "loader") else {
+            throw LoadError("the nucleus gives its loader no actor")
+        }
+        self.table = table
+    }
+
+    /// Loads one actor; its object has been checked.
+    public func load(_ entry: ActorEntry, object: String, options: String) throws(LoadError) {
+        var cap = KnCap()
+        var why = [CChar](repeating: 0, count: 256)
+        var result: Int32 = K_EINVAL
+        entry.name.withCString { name in
+            object.withCString { object in
+                options.withCString { options in
+                    var args = KnLoadArgs()
+                    args.size = UInt32(MemoryLayout<KnLoadArgs>.size)
+                    args.privilege = entry.privilege == .user ? K_USERACTOR : K_SUPACTOR
+                    args.name = name
+                    args.object = object
+                    args.options = options
+                    args.groupStamp = entry.group?.stamp ?? 0
+                    args.memoryLimit = entry.limits.memory
+                    args.threadLimit = entry.limits.threads
+                    args.portLimit = entry.limits.ports
+                    result = boot.pointee.actorLoad?(handle, &args, &cap, &why, UInt32(why.count)) ?? K_ENOSYS
+                }
+            }
+        }
+        if result < 0 {
+            let reason = String(decoding: why.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            throw LoadError(
+                "\(entry.place.file):\(entry.place.line): \(entry.place.key): \(object) does not start: "
+                    + (reason.isEmpty ? nucleusCode(result) : "\(reason), \(nucleusCode(result))"))
+        }
+        loaded.append((entry, cap))
+    }
+
+    /// Tells each actor, in load order, that all are there.
+    public func started() throws(LoadError) {
+        for (entry, var cap) in loaded {
+            let result = boot.pointee.actorStarted?(handle, &cap) ?? K_ENOSYS
+            if result < 0 {
+                throw LoadError(
+                    "\(entry.place.file):\(entry.place.line): \(entry.place.key): "
+                        + "its first work failed: \(result > -1000 ? String(cString: strerror(-result)) : nucleusCode(result))"
+                )
+            }
+        }
+    }
+
+    /// Until someone shuts the site down; its exit status.
+    public func wait() -> Int32 {
+        var status: Int32 = 0
+        let result = boot.pointee.siteWait?(handle, &status) ?? K_ENOSYS
+        if result < 0 { log.line(0, "the site cannot be waited for: \(nucleusCode(result))") }
+        return result < 0 ? 1 : status
+    }
+
+    public func shutdown(_ status: Int32) { _ = table.pointee.sysShutdown?(table.pointee.`self`, status) }
+
+    /// Unloads in reverse order and gives everything back.
+    public func close() {
+        for (entry, var cap) in loaded.reversed() {
+            let result = boot.pointee.actorUnload?(handle, &cap) ?? K_ENOSYS
+            if result < 0 { log.line(1, "actor \(entry.name) did not end well: \(nucleusCode(result))") }
+        }
+        loaded = []
+        let result = boot.pointee.siteDelete?(handle) ?? K_ENOSYS
+        if result < 0 { log.line(1, "the site did not end well: \(nucleusCode(result))") }
+    }
+}

@@ -1,0 +1,53 @@
+import CChorus
+import Glibc
+import Manifest
+
+/// A whole run: site up, program, site down.
+public struct SiteRun {
+    public var plan: LoadPlan
+    public var tree: InstallTree
+    public var name: String
+    public var log: SiteLog
+    public var program: ProgramStart
+    /// Puts the host's terminal into raw mode; true if there is one.
+    public var rawTerminal: () -> Bool
+
+    public init(
+        plan: LoadPlan, tree: InstallTree, name: String, log: SiteLog, program: ProgramStart,
+        rawTerminal: @escaping () -> Bool
+    ) {
+        self.plan = plan
+        self.tree = tree
+        self.name = name
+        self.log = log
+        self.program = program
+        self.rawTerminal = rawTerminal
+    }
+
+    /// The exit status.
+    public func run() throws -> Int32 {
+        let library = try NucleusLibrary.open(tree.nucleus)
+        // Before the Device Manager looks at the terminal.
+        let isTerminal = rawTerminal()
+        if isTerminal { log.terminalIsRaw() }
+        let site = try Site(library: library, name: name, tree: tree, log: log)
+        let control = ControlServer(site: site)
+        defer {
+            control?.close()
+            site.close()
+        }
+        let watch = SignalWatch(site: site)
+        for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
+        try site.started()
+        watch.start()
+        control?.start()
+        if isTerminal { watch.tellWindow() }
+        do {
+            _ = try program.start(on: site)
+        } catch let failure as ProgramStart.Failure {
+            log.line(0, failure.reason)
+            return failure.status
+        }
+        return site.wait()
+    }
+}

@@ -1,0 +1,148 @@
+# CHORUS/MiX: one word a job. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+TREE := $(CURDIR)/build
+SCRATCH := $(CURDIR)/.build-all
+STAMPS := $(SCRATCH)/stamps
+PREFIX ?= /usr/local
+CC ?= cc
+ARGS ?= busybox sh
+MANIFEST ?= mix
+
+# One scratch path for all packages needs --disable-build-manifest-caching and the same flags everywhere, or SwiftPM builds
+# nothing and says it did. The objects find the Swift runtime beside them, so that the tree can be moved.
+SWIFT_FLAGS := -c release --scratch-path $(SCRATCH) --disable-build-manifest-caching \
+	-Xswiftc -enforce-exclusivity=unchecked -Xswiftc -no-toolchain-stdlib-rpath -Xlinker -rpath=\$$ORIGIN/../lib
+PRODUCTS := $(SCRATCH)/release
+
+SERVERS := MiXFileManager MiXDeviceManager MiXProcessManager
+PACKAGES := Nucleus $(SERVERS) Tools
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 28
+	@echo "build-NAME                  one component: nucleus zygote file-manager device-manager process-manager tools bench"
+
+# --- building -------------------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(STAMPS)/data $(STAMPS)/runtime ## the relocatable tree build/
+	@mkdir -p $(TREE)/drivers
+
+# What a package is made of: its stamp is younger than all of it, or the package is built again.
+sources = $(1)/Package.swift $(shell find $(1)/Sources -type f 2>/dev/null)
+
+# $(call package,NAME,products of bin,products of lib,packages below it)
+define package
+$(STAMPS)/$(1): $(call sources,$(1)) $(4:%=$(STAMPS)/%) | $(STAMPS) $(TREE)/bin $(TREE)/lib
+	@echo "== $(1)"
+	@swift build --package-path $(1) $$(SWIFT_FLAGS)
+	@for file in $(2); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/bin/$$$$file"; done
+	@for file in $(3); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/lib/$$$$file"; done
+	@touch $$@
+endef
+$(eval $(call package,Nucleus,chorus-actor-host,libNucleus.so,))
+$(eval $(call package,MiXFileManager,,libMiXFileManager.so,Nucleus))
+$(eval $(call package,MiXDeviceManager,,libMiXDeviceManager.so,Nucleus MiXFileManager))
+$(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager))
+$(eval $(call package,Tools,chorus,,))
+# Tools uses headers of the others only.
+$(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h)
+
+$(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/include/*) | $(TREE)/lib
+	@echo "== zygote"
+	@$(MAKE) -C Nucleus/Zygote OUT=$@ CC=$(CC)
+
+$(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*) | $(TREE)/lib
+	@echo "== bench"
+	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@ Tools/Bench/*.c
+
+# Manifests, and the headers that a server's author includes.
+$(STAMPS)/data: $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
+		MiX*/Sources/C*/include/mix/*.h) | $(STAMPS)
+	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
+	@cp Tools/Manifests/*.toml $(TREE)/manifests/
+	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/chorus.h $(TREE)/include/
+	@cp MiX*/Sources/C*/include/mix/*.h $(TREE)/include/mix/
+	@touch $@
+
+# Copies of the Swift runtime's objects that ours need.
+$(STAMPS)/runtime: $(PACKAGES:%=$(STAMPS)/%)
+	@Tools/bundle $(TREE)
+	@touch $@
+
+$(STAMPS) $(TREE)/bin $(TREE)/lib:
+	@mkdir -p $@
+
+.PHONY: build-nucleus build-zygote build-file-manager build-device-manager build-process-manager build-tools build-bench
+build-nucleus: $(STAMPS)/Nucleus
+build-zygote: $(TREE)/lib/chorus-zygote
+build-file-manager: $(STAMPS)/MiXFileManager
+build-device-manager: $(STAMPS)/MiXDeviceManager
+build-process-manager: $(STAMPS)/MiXProcessManager
+build-tools: $(STAMPS)/Tools $(STAMPS)/data
+build-bench: $(TREE)/lib/chorus-bench
+
+# --- using ----------------------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: setup build ## a shell on MiX (ARGS="program …", MANIFEST=mix|mix-user|mix-mixed)
+	@$(TREE)/bin/chorus run --manifest $(MANIFEST) -- $(ARGS)
+
+.PHONY: bench
+bench: build ## figures against the host in the same run
+	@$(TREE)/bin/chorus bench trap
+	@$(TREE)/bin/chorus bench process
+
+# --- testing --------------------------------------------------------------------------------------------------------
+
+.PHONY: test-headers
+test-headers: ## the public headers are plain C11 and C++17, each by itself
+	@for header in $$(find Nucleus/Sources/CChorus/include MiX*/Sources/C*/include/mix -name '*.h' | sort); do \
+		paths="-INucleus/Sources/CChorus/include $$(printf -- '-I%s ' MiX*/Sources/C*/include)"; \
+		gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only $$paths -x c $$header; \
+	done
+	@echo "headers: all compile alone"
+
+.PHONY: unit
+unit: build test-headers ## unit tests of every package
+	@passed=0; for package in $(PACKAGES); do \
+		[ -d $$package/Tests ] || continue; \
+		echo "== unit tests of $$package"; \
+		swift test --package-path $$package --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching; \
+		passed=$$((passed + 1)); \
+	done; echo "unit tests: $$passed packages passed"
+
+.PHONY: test
+test: setup unit ## unit tests, smoke scenarios, a seeded sample of manifests x scenarios
+	@Tests/run sample
+	@echo "make test: passed"
+
+.PHONY: test-all
+test-all: setup unit ## everything: all scenarios under all manifests
+	@Tests/run all
+	@echo "make test-all: passed"
+
+# --- housekeeping ---------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: ## install what is missing from Debian's packages
+	@Tools/setup
+
+.PHONY: install
+install: build ## into PREFIX (default /usr/local): PREFIX/lib/chorus and PREFIX/bin/chorus
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
+	@rm -rf $(DESTDIR)$(PREFIX)/lib/chorus.new
+	@mkdir $(DESTDIR)$(PREFIX)/lib/chorus.new
+	@cp -a $(addprefix $(TREE)/,bin lib drivers manifests include) $(DESTDIR)$(PREFIX)/lib/chorus.new/
+	@rm -rf $(DESTDIR)$(PREFIX)/lib/chorus && mv $(DESTDIR)$(PREFIX)/lib/chorus.new $(DESTDIR)$(PREFIX)/lib/chorus
+	@ln -sf ../lib/chorus/bin/chorus $(DESTDIR)$(PREFIX)/bin/chorus
+	@echo "installed: $(DESTDIR)$(PREFIX)/bin/chorus"
+
+.PHONY: clean
+clean: ## remove everything that was built
+	@rm -rf $(TREE) $(SCRATCH) $(CURDIR)/.build-test $(PACKAGES:%=%/.build)

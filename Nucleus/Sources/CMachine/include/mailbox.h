@@ -100,6 +100,7 @@ _Static_assert(sizeof(struct mb_op) == 80, "operation");
 _Static_assert(sizeof(struct mb_area) <= MB_FRAME, "area header");
 _Static_assert(sizeof(struct mb_control) <= MB_CONTROL_SIZE, "control pages");
 
+static inline struct mb_op *mb_ops(struct mb_area *area) { return area->ops; }
 static inline uint32_t mb_load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void mb_store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline void mb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

@@ -84,6 +84,7 @@ typedef struct KnSem { int32_t li; } KnSem;   /* counting semaphore; FIFO wake-u
 #define K_INHERITSHARE 0x200u /* shared with a child by rgnDup; else copied */
 #define K_NOREPLACE 0x400u    /* K_EEXIST where something is mapped; without it the range is replaced */
 #define K_GROWSDOWN 0x800u
+#define K_MAYWRITE 0x1000u    /* rgnMap: write permission may be asked for later (rgnSetProtect) */
 #define K_RGNDUP_COPY 0x1u    /* rgnDup: every private region copy-on-write (fork) */
 #define K_RGNDUP_SHARE 0x2u   /* rgnDup: the one address space shared (vfork, CLONE_VM) */
 

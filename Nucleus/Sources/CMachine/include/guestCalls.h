@@ -1,0 +1,46 @@
+/* guestCalls.h: host calls of the guest layer that Swift cannot make itself (variadic, cmsg macros, clone order). */
+#ifndef CHORUS_GUESTCALLS_H
+#define CHORUS_GUESTCALLS_H
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* System calls that stubs make for us (x86-64), and clone flags (sched.h). */
+enum {
+    HOST_mmap = 9, HOST_mprotect = 10, HOST_munmap = 11, HOST_close = 3, HOST_mremap = 25, HOST_madvise = 28,
+    HOST_exit = 60, HOST_arch_prctl = 158
+};
+enum {
+    HOST_CLONE_VM = 0x100, HOST_CLONE_FS = 0x200, HOST_CLONE_FILES = 0x400, HOST_CLONE_SIGHAND = 0x800,
+    HOST_CLONE_PARENT = 0x8000, HOST_CLONE_THREAD = 0x10000, HOST_CLONE_SYSVSEM = 0x40000
+};
+
+/* All return a result or -errno. */
+int guest_memfd(const char *name, uint64_t size, int sealShrink);
+int guest_reopen_readonly(int fd);
+int guest_send_fds(int socket, const int *fds, int count);
+int guest_socketpair(int pair[2]);
+int guest_eventfd(void);
+int guest_tgkill(int pid, int tid, int signal);
+int guest_kill(int pid, int signal);
+/* Shared futex (between processes). timeoutNs < 0: for ever. */
+int guest_futex_wait(uint32_t *word, uint32_t expected, int64_t timeoutNs);
+int guest_futex_wake(uint32_t *word, int count);
+int64_t guest_vm_read(int pid, uint64_t from, void *to, uint64_t size);
+int64_t guest_vm_write(int pid, uint64_t to, const void *from, uint64_t size);
+/* Starts the zygote with descriptors 3..6 as given; returns its pid. The parent must be a thread that never exits. */
+int guest_spawn_zygote(const char *path, int control, int area, int socket, int event);
+/* Reads the event descriptor, waiting at most timeoutMs (negative: for ever). */
+int guest_event_wait(int event, int timeoutMs);
+void guest_yield(void);
+int guest_cpus(void);
+uint64_t guest_xcr0(void);
+void *guest_map_shared(void *at, uint64_t size, int fd);   /* MAP_FIXED when at != NULL; NULL on failure */
+void *guest_reserve(uint64_t size);                        /* readable zeros, no memory */
+int guest_unreserve(void *at, uint64_t size);              /* back to readable zeros */
+/* utime, stime in ns and resident bytes of a host process. */
+int guest_usage(int pid, uint64_t *user, uint64_t *system, uint64_t *resident);
+#endif

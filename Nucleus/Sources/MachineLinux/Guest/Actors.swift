@@ -1,0 +1,137 @@
+import CChorus
+import CMachine
+import Glibc
+import NucleusCore
+import Synchronization
+
+/// Life of UNIX actors, their handlers, and their memory seen from outside.
+extension LinuxGuests: UnixMachine {
+    public func actorDeleted(_ actor: Actor) {
+        guard let guestActor = actor.guest as? GuestActor else { return }
+        guestActor.process?.kill()
+        let threads = guestActor.threads.withLock { list in
+            defer { list.removeAll() }
+            return list
+        }
+        for guest in threads { bury(guest) }
+        guestActor.process?.actor.withLock { $0 = nil }
+        guestActor.process = nil
+        guestActor.space = GuestSpace()
+        actor.guest = nil
+    }
+
+    public func actorRenew(_ actor: Actor, _ thread: Thread) -> Int32 {
+        guard let guestActor = actor.guest as? GuestActor, let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        guard let zygote = startZygote(), let blank = zygote.take(self) else { return K_EHOST }
+        let old = guestActor.process
+        let others = guestActor.threads.withLock { list in
+            defer { list = [guest] }
+            return list.filter { $0 !== guest }
+        }
+        old?.actor.withLock { $0 = nil }
+        old?.kill()
+        for other in others { bury(other) }
+        guest.dialogue.withLock { _ in
+            // The old slot goes by way of a stand-in, so that the leader releases it like any dead thread's.
+            let oldSlot = guest.slot
+            let grave = GuestThread(thread, self, guest.process, slot: oldSlot)
+            grave.status.store(GuestThread.Status.dead.rawValue, ordering: .relaxed)
+            areas.polled[Int(oldSlot)].store(0, ordering: .releasing)
+            let retained = Unmanaged.passRetained(grave)
+            occupants[Int(oldSlot)]?.release()
+            occupants[Int(oldSlot)] = retained
+            pool.retire(grave)
+            guest.process = blank.process
+            guest.slot = blank.slot
+            guest.area = areas.area(blank.slot)
+            guest.hostTid = blank.tid
+            guest.frame = 0
+            guest.fsBase = 0
+            guest.gsBase = 0
+            guest.queued = 0
+            guest.payloadUsed = 0
+            guest.deferredFault = false
+            guest.request.prefetched = 0
+            guest.replaced = KnThreadCtx()
+            guest.replacedFpu = 0
+            occupants[Int(blank.slot)] = Unmanaged.passRetained(guest)
+        }
+        guestActor.space = GuestSpace(vdsoRegions(zygote))
+        guestActor.duplicate = nil
+        guestActor.process = blank.process
+        blank.process.actor.withLock { $0 = actor }
+        actor.hostPid = blank.process.pid.load(ordering: .relaxed)
+        return K_OK
+    }
+
+    public func actorStat(_ actor: Actor, _ stat: inout KnActorStat) {
+        guard let guestActor = actor.guest as? GuestActor else { return }
+        stat.regions = UInt32(guestActor.space.count)
+        let pid = guestActor.process?.pid.load(ordering: .relaxed) ?? 0
+        stat.hostPid = pid
+        if pid > 0 { _ = guest_usage(pid, &stat.userNanoseconds, &stat.systemNanoseconds, &stat.residentBytes) }
+    }
+
+    public func actorRead(_ actor: Actor, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
+        guard let pid = reachable(actor, from, to.count) else { return K_EFAULT }
+        let r = guest_vm_read(pid, from, to.baseAddress, UInt64(to.count))
+        return r < 0 ? K_EFAULT : Int32(r)
+    }
+
+    public func actorWrite(_ actor: Actor, _ to: VmAddr, _ from: UnsafeRawBufferPointer) -> Int32 {
+        guard let pid = reachable(actor, to, from.count) else { return K_EFAULT }
+        let r = guest_vm_write(pid, to, from.baseAddress, UInt64(from.count))
+        return r < 0 ? K_EFAULT : Int32(r)
+    }
+
+    /// Its host process, for an address range that is the guest's own: never the stub or a mailbox.
+    private func reachable(_ actor: Actor, _ address: VmAddr, _ size: Int) -> Int32? {
+        guard let guestActor = actor.guest as? GuestActor, let process = guestActor.process else { return nil }
+        guard !process.dead.load(ordering: .acquiring), address < MB_GUEST_TOP, UInt64(size) <= MB_GUEST_TOP - address else {
+            return nil
+        }
+        let pid = process.pid.load(ordering: .acquiring)
+        return pid > 0 ? pid : nil
+    }
+
+    // MARK: handlers
+
+    public func trapConnect(
+        _ owner: Actor, _ trap: UInt32, _ handler: KnTrapHdl, _ cookie: UnsafeMutableRawPointer?
+    ) -> Int32 {
+        guard trap == K_TRAP_SYSCALL else { return K_EINVAL }
+        guard handlers.trap == nil else { return K_EBUSY }
+        handlers.owner = owner
+        handlers.trap = (handler, cookie)
+        return K_OK
+    }
+
+    public func trapDisconnect(_ owner: Actor, _ trap: UInt32) -> Int32 {
+        guard trap == K_TRAP_SYSCALL, handlers.trap != nil else { return K_EINVAL }
+        guard handlers.owner === owner else { return K_EPRIV }
+        handlers = Handlers()
+        while inside.load(ordering: .acquiring) > 0, TrapPool.serving() == nil { guest_yield() }
+        return K_OK
+    }
+
+    public func trapSignatures(
+        _ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>
+    ) -> Int32 {
+        guard trap == K_TRAP_SYSCALL, handlers.owner === owner else { return K_EPRIV }
+        guard UInt64(first) + UInt64(sigs.count) <= UInt64(MB_SIGS), let base = sigs.baseAddress else { return K_EINVAL }
+        // KnTrapSig and mb_sig are the same 24 bytes.
+        let to = UnsafeMutableRawPointer(control) + 4096 + Int(first) * MemoryLayout<KnTrapSig>.size
+        to.copyMemory(from: base, byteCount: sigs.count * MemoryLayout<KnTrapSig>.size)
+        return K_OK
+    }
+
+    public func exceptionHandler(_ owner: Actor, _ handler: KnExcHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32 {
+        handlers.exception = handler.map { ($0, cookie) }
+        return K_OK
+    }
+
+    public func abortHandler(_ owner: Actor, _ handler: KnAbortHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32 {
+        handlers.abort = handler.map { ($0, cookie) }
+        return K_OK
+    }
+}

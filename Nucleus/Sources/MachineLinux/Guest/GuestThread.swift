@@ -1,0 +1,76 @@
+import CChorus
+import CMachine
+import NucleusCore
+import Synchronization
+
+/// A guest's thread: its mailbox and where it stands.
+///
+/// Lock order: `dialogue` before `GuestSpace.regions`; `GuestProcess.passing` outermost.
+final class GuestThread: @unchecked Sendable {
+    // Sendable: `status` is atomic; all else is touched only by who moved `status` away from running, under `dialogue`.
+    enum Status: UInt64 {
+        case running = 0  // the pool polls its mailbox
+        case trapped = 1  // a handler has it
+        case parked = 2  // waits for trapComplete
+        case leaving = 3  // someone resumes it
+        case dead = 4
+    }
+
+    unowned let thread: Thread
+    unowned let guests: LinuxGuests
+    var process: GuestProcess
+    var hostTid: Int32 = 0
+    var slot: Int32
+    var area: UnsafeMutablePointer<mb_area>
+
+    /// Serial number of the trap << 8 | Status: a late answer to an earlier trap finds another serial.
+    let status = Atomic<UInt64>(Status.trapped.rawValue)
+    /// A kick is owed: the thread was aborted while it ran.
+    let kick = Atomic<Bool>(false)
+    /// threadDelete came while it ran: it leaves at its next post.
+    let dying = Atomic<Bool>(false)
+    let dialogue = Mutex<Void>(())
+
+    /// Copy of the guest's words for the trap in hand.
+    var request = mb_guest()
+    /// Offset of the interrupted context in the mailbox, 0 for a thread that never ran.
+    var frame: UInt32 = 0
+    /// Registers that replace the interrupted ones at the next whole resume.
+    var replaced: KnThreadCtx?
+    /// FPU image at MB_FPU (size) replaces the interrupted one; 0 = initial state; nil = keep.
+    var replacedFpu: UInt32?
+    var fsBase: UInt64 = 0
+    var gsBase: UInt64 = 0
+    /// Operations queued but not yet sent, and the payload they use.
+    var queued = 0
+    var payloadUsed = 0
+    /// A deferred copy-out has failed: the result becomes -EFAULT.
+    var deferredFault = false
+
+    /// First half of the payload: what the stub brought along. Second half: copies on our behalf.
+    static var copyBase: Int { 0x10000 }
+    static var copyMax: Int { Int(MB_PAYLOAD_SIZE) - copyBase }
+
+    init(_ thread: Thread, _ guests: LinuxGuests, _ process: GuestProcess, slot: Int32) {
+        self.thread = thread
+        self.guests = guests
+        self.process = process
+        self.slot = slot
+        area = guests.areas.area(slot)
+    }
+
+    var guestArea: UInt64 { AreaTable.guestAddress(slot) }
+    var standing: Status { Status(rawValue: status.load(ordering: .acquiring) & 0xff) ?? .dead }
+    /// The nucleus may command its stub.
+    var isHeld: Bool {
+        let now = standing
+        return now == .trapped || now == .parked || now == .leaving
+    }
+
+    /// From one standing to another within the same trap; false if it has moved on.
+    func move(_ serial: UInt64, from old: Status, to new: Status) -> Bool {
+        status.compareExchange(
+            expected: serial << 8 | old.rawValue, desired: serial << 8 | new.rawValue, ordering: .acquiringAndReleasing
+        ).exchanged
+    }
+}

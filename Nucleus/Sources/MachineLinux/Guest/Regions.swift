@@ -1,0 +1,191 @@
+import CChorus
+import CMachine
+import Glibc
+import NucleusCore
+import Synchronization
+
+/// rgn* calls: kept in the space's list, carried out by a held thread's stub.
+extension LinuxGuests {
+    private static var pageMask: UInt64 { 4095 }
+
+    /// Checks a range: page-aligned start, below the guest's top; the size rounded up.
+    private func range(_ rgn: KnRgnDesc) -> (start: VmAddr, end: VmAddr)? {
+        let size = (rgn.size &+ Self.pageMask) & ~Self.pageMask
+        guard rgn.startAddr & Self.pageMask == 0, size > 0, size <= MB_GUEST_TOP, rgn.startAddr <= MB_GUEST_TOP - size else {
+            return nil
+        }
+        return (rgn.startAddr, rgn.startAddr + size)
+    }
+
+    private func protection(_ options: UInt32) -> UInt64 {
+        if options & K_RESERVED != 0 { return UInt64(PROT_NONE) }
+        return UInt64(options & K_READABLE != 0 ? PROT_READ : 0) | UInt64(options & K_WRITABLE != 0 ? PROT_WRITE : 0)
+            | UInt64(options & K_EXECUTABLE != 0 ? PROT_EXEC : 0)
+    }
+
+    /// Picks or checks the place of a new region.
+    private func place(_ space: GuestSpace, _ rgn: inout KnRgnDesc) -> Int32 {
+        if rgn.options & K_ANYWHERE != 0 {
+            let size = (rgn.size &+ Self.pageMask) & ~Self.pageMask
+            let narrow = rgn.options & K_RESTRICTIVE != 0
+            let low = narrow ? rgn.startAddr : 0x10000, high = narrow ? min(rgn.endAddr, MB_GUEST_TOP) : MB_GUEST_TOP
+            guard size > 0, size <= MB_GUEST_TOP, let at = space.gap(size, low, high) else { return K_ENOMEM }
+            rgn.startAddr = at
+        }
+        guard let (start, end) = range(rgn) else { return K_EINVAL }
+        if rgn.options & K_NOREPLACE != 0, !space.parts(start, end).isEmpty { return K_EEXIST }
+        return K_OK
+    }
+
+    private static var kept: UInt32 {
+        K_READABLE | K_WRITABLE | K_EXECUTABLE | K_INHERITSHARE | K_GROWSDOWN | K_MAYWRITE | K_RESERVED
+    }
+
+    public func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        let placed = place(space, &rgn)
+        guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
+        let shares = rgn.options & K_INHERITSHARE != 0
+        var flags = UInt64(MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) | UInt64(shares ? MAP_SHARED : MAP_PRIVATE)
+        if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
+        let (size, prot) = (end - start, protection(rgn.options))
+        let result = agent.dialogue.withLock { _ in
+            agent.hostCall(HOST_mmap, start, size, prot, flags, UInt64.max, 0)
+        }
+        let error = knError(host: result)
+        guard error == K_OK else { return error }
+        var region = Region(
+            start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: nil, isPrivate: !shares)
+        if shares { region.shared = KnUniqueId(uiHead: 1, uiTail: sharedNames.wrappingAdd(1, ordering: .relaxed).newValue) }
+        space.insert(region)
+        return K_OK
+    }
+
+    public func rgnMap(
+        _ actor: Actor, _ rgn: inout KnRgnDesc, _ segment: Segment, _ object: KnObjDesc, shared: Bool
+    ) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard object.startOffset & Self.pageMask == 0 else { return K_EINVAL }
+        let writes = shared && rgn.options & (K_WRITABLE | K_MAYWRITE) != 0
+        if writes, segment.readOnly { return K_EPRIV }
+        let placed = place(space, &rgn)
+        guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
+        // A guest holds a descriptor that can write only where it may write.
+        let descriptor = segment.readOnly || writes ? segment.cache : guest_reopen_readonly(segment.cache)
+        guard descriptor >= 0 else { return K_EHOST }
+        defer { if descriptor != segment.cache { closeDescriptor(descriptor) } }
+        var flags = UInt64(MAP_FIXED) | UInt64(shared ? MAP_SHARED : MAP_PRIVATE)
+        if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
+        let prot = protection(rgn.options)
+        let result: Int64? = agent.process.passing.withLock { _ in
+            agent.dialogue.withLock { _ -> Int64? in
+                guard agent.flush() else { return nil }
+                var sent = descriptor
+                guard guest_send_fds(agent.process.socket, &sent, 1) > 0 else { return nil }
+                _ = agent.queue(OP_RECVFD)
+                let map = agent.queue(
+                    OP_SYSCALL, number: HOST_mmap, fd: 4, start, end - start, prot, flags, 0,
+                    object.startOffset)
+                _ = agent.queue(OP_SYSCALL, number: HOST_close, fd: 0)
+                guard agent.flush(deferred: 0) else { return nil }
+                return agent.result(map)
+            }
+        }
+        let error = knError(host: result)
+        guard error == K_OK else { return error }
+        space.insert(
+            Region(
+                start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: segment,
+                offset: object.startOffset, isPrivate: !shared))
+        return K_OK
+    }
+
+    public func rgnFree(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let (start, end) = range(rgn) else { return K_EINVAL }
+        guard !space.parts(start, end).isEmpty else { return K_OK }
+        let result = agent.dialogue.withLock { _ in agent.hostCall(HOST_munmap, start, end - start) }
+        let error = knError(host: result)
+        if error == K_OK { space.remove(start, end) }
+        return error
+    }
+
+    public func rgnSetProtect(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let (start, end) = range(rgn) else { return K_EINVAL }
+        guard space.isMapped(start, end) else { return K_EFAULT }
+        let access = K_READABLE | K_WRITABLE | K_EXECUTABLE | K_RESERVED
+        let result = agent.dialogue.withLock { _ in
+            agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
+        }
+        let error = knError(host: result)
+        guard error == K_OK else { return error }
+        for var part in space.parts(start, end) {
+            part.options = part.options & ~access | rgn.options & access
+            space.insert(part)
+        }
+        return K_OK
+    }
+
+    public func rgnMove(_ actor: Actor, _ old: KnRgnDesc, _ now: inout KnRgnDesc) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let (start, end) = range(old) else { return K_EINVAL }
+        let parts = space.parts(start, end)
+        guard let first = parts.first, space.isMapped(start, end) else { return K_EFAULT }
+        guard parts.count == 1 else { return K_EFAULT }  // mremap(2): one mapping only
+        let inPlace = now.options & K_ANYWHERE == 0 && now.startAddr == start
+        if !inPlace {
+            let placed = place(space, &now)
+            guard placed == K_OK else { return placed }
+        }
+        guard let (newStart, newEnd) = range(now) else { return K_EINVAL }
+        if inPlace, newEnd > end, !space.parts(end, newEnd).isEmpty { return K_ENOMEM }
+        if !inPlace, newStart < end, start < newEnd { return K_EINVAL }
+        let flags: UInt64 = inPlace ? 0 : 3  // MREMAP_MAYMOVE | MREMAP_FIXED
+        let result = agent.dialogue.withLock { _ in
+            agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
+        }
+        let error = knError(host: result)
+        guard error == K_OK else { return error }
+        var region = first
+        region.start = newStart
+        region.end = newEnd
+        region.segment?.retainMapping()
+        space.remove(start, end)
+        space.insert(region)
+        region.segment?.releaseMapping()
+        return K_OK
+    }
+
+    public func rgnAdvise(_ actor: Actor, _ rgn: KnRgnDesc, _ advice: Int32) -> Int32 {
+        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let (start, end) = range(rgn) else { return K_EINVAL }
+        guard space.isMapped(start, end) else { return K_EFAULT }
+        // Only advice that stays inside the address space: never DONTFORK or what changes another's view.
+        let allowed: Set<Int32> = [MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, 8, 14, 15, 20, 21]
+        guard allowed.contains(advice) else { return K_EINVAL }
+        return knError(
+            host: agent.dialogue.withLock { _ in
+                agent.hostCall(HOST_madvise, start, end - start, UInt64(advice))
+            })
+    }
+
+    public func rgnDup(_ target: Actor, _ source: Actor, _ flags: UInt32) -> Int32 {
+        guard let space = space(source) else { return K_EDEADACTOR }
+        guard let guest = adopt(target), guest.process == nil else { return K_EBUSY }
+        guest.duplicate = (space, flags)
+        guest.space = flags & K_RGNDUP_SHARE != 0 ? space : space.duplicate()
+        return K_OK
+    }
+
+    public func rgnStat(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat>) -> Int32 {
+        guard let space = space(actor) else { return K_EDEADACTOR }
+        var count = 0
+        for region in space.all where region.end > from {
+            guard count < stats.count else { break }
+            stats[count] = region.stat
+            count += 1
+        }
+        return Int32(count)
+    }
+}

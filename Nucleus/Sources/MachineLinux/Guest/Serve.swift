@@ -1,0 +1,139 @@
+import CChorus
+import CMachine
+import Glibc
+import NucleusCore
+import Synchronization
+
+/// From a post to the subsystem's handler and back.
+extension LinuxGuests {
+    func occupant(_ slot: Int32) -> GuestThread? { occupants[Int(slot)]?.takeUnretainedValue() }
+
+    /// A pool thread found a post of `guest`, which is in nobody else's hands.
+    func serve(_ guest: GuestThread) {
+        let serial = (guest.status.load(ordering: .relaxed) >> 8) &+ 1
+        guest.request = guest.area.pointee.guest  // read once; only this copy is used
+        guest.frame = checkedFrame(guest)
+        guest.replaced = nil
+        guest.replacedFpu = nil
+        guest.deferredFault = false
+        guest.kick.store(false, ordering: .sequentiallyConsistent)
+        guest.status.store(serial << 8 | GuestThread.Status.trapped.rawValue, ordering: .releasing)
+        inside.wrappingAdd(1, ordering: .relaxed)
+        defer { inside.wrappingSubtract(1, ordering: .relaxed) }
+        let cookie = guest.thread.cookie.load(ordering: .relaxed)
+        switch Int(guest.request.kind) {
+        case KIND_TRAP: trap(guest, serial, cookie)
+        case KIND_FAULT:
+            guard let (handler, own) = handlers.exception, guest.frame != 0 else { return lose(guest, serial) }
+            var frame = KnExcFrame(
+                thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: guest.request.signo,
+                code: guest.request.code, address: guest.request.address, actor: guest.thread.actor.cap.ui)
+            settle(guest, serial, handler(own, &frame), 0)
+        case KIND_KICK:
+            guard guest.frame != 0 else { return lose(guest, serial) }
+            if guest.dying.load(ordering: .acquiring) { return leave(guest) }
+            guard let (handler, own) = handlers.abort else { return settle(guest, serial, K_CONTEXT, 0) }
+            settle(guest, serial, handler(own, guest.thread.li, cookie), 0)
+        default:
+            lose(guest, serial)
+        }
+    }
+
+    private func trap(_ guest: GuestThread, _ serial: UInt64, _ cookie: UInt64) {
+        guard let (handler, own) = handlers.trap, guest.frame != 0 else { return lose(guest, serial) }
+        guest.thread.actor.traps.wrappingAdd(1, ordering: .relaxed)
+        let compat = guest.request.arch != Self.archX8664 || guest.request.number & 0x4000_0000 != 0
+        var frame = KnTrapFrame(
+            thread: guest.thread.li, flags: compat ? K_TF_COMPAT : 0, threadCookie: cookie,
+            number: guest.request.number, args: guest.request.args, rip: guest.request.rip, rsp: guest.request.rsp,
+            result: Int64(-ENOSYS))
+        settle(guest, serial, handler(own, &frame), frame.result)
+    }
+
+    static var archX8664: UInt32 { 0xc000_003e }
+
+    private func settle(_ guest: GuestThread, _ serial: UInt64, _ outcome: Int32, _ result: Int64) {
+        switch outcome {
+        case K_PARKED:
+            withUnsafeMutablePointer(to: &guest.area.pointee.nucleus.park) {
+                mb_store($0, areas.taken[Int(guest.slot)].load(ordering: .relaxed))
+            }
+            _ = guest.move(serial, from: .trapped, to: .parked)  // or it has been completed already
+        case K_CONTEXT:
+            guard guest.move(serial, from: .trapped, to: .leaving) else { return }
+            resume(guest, serial, result, whole: true)
+        default:
+            guard guest.move(serial, from: .trapped, to: .leaving) else { return }
+            // A fault or a kick has no result register: its context is resumed whole.
+            resume(guest, serial, result, whole: Int(guest.request.kind) != KIND_TRAP)
+        }
+    }
+
+    /// Lets a thread in `leaving` go on.
+    func resume(_ guest: GuestThread, _ serial: UInt64, _ result: Int64, whole: Bool) {
+        guest.dialogue.withLock { _ in
+            var frame = guest.frame
+            if !whole, guest.replaced != nil {
+                guest.replaced?.rax = UInt64(bitPattern: guest.deferredFault ? Int64(-EFAULT) : result)
+            }
+            if whole || guest.replaced != nil || guest.replacedFpu != nil || frame == 0 {
+                frame = writeContext(guest)
+                guest.area.pointee.nucleus.frame = frame
+            } else {
+                guest.area.pointee.nucleus.frame = frame
+                guest.area.pointee.nucleus.value = guest.deferredFault ? Int64(-EFAULT) : result
+            }
+            let slot = Int(guest.slot)
+            let action = frame == guest.frame && !whole ? ACT_RESUME : ACT_RESUME_FULL
+            guest.status.store(serial << 8 | GuestThread.Status.running.rawValue, ordering: .releasing)
+            // Polled before it is answered: its next post may come at once.
+            areas.polled[slot].store(1, ordering: .releasing)
+            guest.send(UInt32(action))
+        }
+        if guest.kick.load(ordering: .sequentiallyConsistent) { pool.owe(guest) }
+    }
+
+    /// Offset of the interrupted context if the guest's word for it can be one, else 0.
+    private func checkedFrame(_ guest: GuestThread) -> UInt32 {
+        let frame = guest.request.frame
+        let last = UInt32(MB_AREA_SIZE) - UInt32(Ucontext.words * 8)
+        return frame >= UInt32(MB_STACK) && frame <= last && frame % 8 == 0 ? frame : 0
+    }
+
+    /// The guest does not speak our protocol any more: it dies, as by its own fault.
+    private func lose(_ guest: GuestThread, _ serial: UInt64) {
+        site.report(1, "guest \(guest.process.pid.load(ordering: .relaxed)): broken mailbox, killed")
+        let pid = guest.process.pid.load(ordering: .relaxed)
+        if pid > 0, !guest.process.dead.load(ordering: .acquiring) { _ = guest_kill(pid, SIGKILL) }
+    }
+
+    /// The reaper says that a host process has ended.
+    func hostDied(_ process: GuestProcess, _ status: Int32) {
+        process.dead.store(true, ordering: .releasing)
+        guard !process.expected.load(ordering: .acquiring), let actor = process.actor.withLock({ $0 }) else { return }
+        // Not on the reaper's thread: the handler may wait for other guests' deaths.
+        _ = site.host.startThread(name: "guest-death", stackSize: 256 * 1024) { [self] in
+            guard let guestActor = actor.guest as? GuestActor, guestActor.process === process else { return }
+            let any = guestActor.threads.withLock { $0.first }
+            guard let any, let (handler, own) = handlers.exception else { return }
+            for guest in guestActor.threads.withLock({ $0 }) {
+                areas.polled[Int(guest.slot)].store(0, ordering: .releasing)
+            }
+            var frame = KnExcFrame(
+                thread: any.thread.li, kind: K_EXC_DEATH, threadCookie: any.thread.cookie.load(ordering: .relaxed),
+                number: status, code: 0, address: 0, actor: actor.cap.ui)
+            _ = handler(own, &frame)
+        }
+    }
+
+    func sendKick(_ guest: GuestThread) {
+        let pid = guest.process.pid.load(ordering: .acquiring)
+        if pid > 0, !guest.process.dead.load(ordering: .acquiring) { _ = guest_tgkill(pid, guest.hostTid, Self.kickSignal) }
+    }
+    static var kickSignal: Int32 { 64 }
+
+    func wakePool() {
+        var one: UInt64 = 1
+        _ = write(event, &one, 8)
+    }
+}

@@ -1,0 +1,181 @@
+import CChorus
+import CMachine
+import Glibc
+import NucleusCore
+import Synchronization
+
+/// Making and ending guest threads.
+extension LinuxGuests {
+    public func threadCreate(
+        _ actor: Actor, _ start: KnThreadStart, from source: Thread?
+    ) -> Result<KnThreadLid, KnError> {
+        guard let guestActor = adopt(actor) else { return .failure(.invalid) }
+        let made: GuestThread
+        if start.flags & K_START_BLANK != 0 {
+            guard guestActor.process == nil, let zygote = startZygote(), let blank = zygote.take(self) else {
+                return .failure(guestActor.process == nil ? .host : .busy)
+            }
+            guestActor.space = GuestSpace(vdsoRegions(zygote))
+            made = settle(actor, guestActor, blank.process, slot: blank.slot, tid: blank.tid)
+        } else {
+            guard let source, let from = guest(source), from.isHeld, from.frame != 0 else { return .failure(.invalid) }
+            let isThread = guestActor.process != nil
+            var flags = UInt64(HOST_CLONE_PARENT) | UInt64(SIGCHLD)
+            if isThread {
+                guard guestActor.process === from.process else { return .failure(.invalid) }
+                flags = UInt64(HOST_CLONE_VM | HOST_CLONE_FS | HOST_CLONE_FILES | HOST_CLONE_SIGHAND | HOST_CLONE_THREAD | HOST_CLONE_SYSVSEM)
+            } else {
+                guard let duplicate = guestActor.duplicate else { return .failure(.invalid) }
+                if duplicate.flags & K_RGNDUP_SHARE != 0 { flags |= UInt64(HOST_CLONE_VM) }
+            }
+            let cloned: Cloned
+            switch cloneHost(from: from, flags: flags, frame: from.frame, newProcess: !isThread) {
+            case .success(let value): cloned = value
+            case .failure(let error): return .failure(error)
+            }
+            guard let process = cloned.process ?? guestActor.process else { return .failure(.host) }
+            guestActor.duplicate = nil
+            made = settle(actor, guestActor, process, slot: cloned.slot, tid: cloned.tid)
+            made.frame = from.frame
+            made.fsBase = from.fsBase
+            made.gsBase = from.gsBase
+            inherit(made, from, start)
+        }
+        return .success(made.thread.li)
+    }
+
+    /// Registers of a cloned thread: its source's, with what `start` changes.
+    private func inherit(_ made: GuestThread, _ from: GuestThread, _ start: KnThreadStart) {
+        made.request.kind = UInt32(KIND_TRAP)
+        guard start.flags & (K_START_RSP | K_START_FSBASE) != 0 else { return }
+        made.dialogue.withLock { _ in
+            let words = (UnsafeMutableRawPointer(made.area) + Int(made.frame)).assumingMemoryBound(to: UInt64.self)
+            if start.flags & K_START_RSP != 0 { words[Ucontext.registers + 15] = start.rsp }
+            if start.flags & K_START_FSBASE != 0, start.fsBase < MB_GUEST_TOP {
+                _ = made.queue(OP_SYSCALL, number: HOST_arch_prctl, 0x1002, start.fsBase)
+                made.fsBase = start.fsBase
+            }
+        }
+    }
+
+    private func settle(
+        _ actor: Actor, _ guestActor: GuestActor, _ process: GuestProcess, slot: Int32, tid: Int32
+    ) -> GuestThread {
+        let thread = site.threads.create(actor)
+        let guest = GuestThread(thread, self, process, slot: slot)
+        guest.hostTid = tid
+        thread.guest = guest
+        occupants[Int(slot)] = Unmanaged.passRetained(guest)
+        guestActor.process = process
+        process.actor.withLock { $0 = actor }
+        actor.hostPid = process.pid.load(ordering: .relaxed)
+        guestActor.threads.withLock { $0.append(guest) }
+        return guest
+    }
+
+    func adopt(_ actor: Actor) -> GuestActor? {
+        guard actor.isUnix else { return nil }
+        if let guest = actor.guest as? GuestActor { return guest }
+        let guest = GuestActor(space: GuestSpace())
+        actor.guest = guest
+        return guest
+    }
+
+    func startZygote() -> Zygote? {
+        zygote.withLock { zygote in
+            if zygote == nil {
+                zygote = Zygote(self)
+                if zygote != nil { pool.start() }
+            }
+            return zygote
+        }
+    }
+
+    func vdsoRegions(_ zygote: Zygote) -> [Region] {
+        guard zygote.vdso.end > zygote.vdso.start else { return [] }
+        return [
+            Region(
+                start: zygote.vdso.start, end: zygote.vdso.end, options: K_READABLE | K_EXECUTABLE, opaque: 0x76, segment: nil,
+                isPrivate: true)
+        ]
+    }
+
+    /// The leader gives a dead thread's slot back.
+    func vacate(_ slot: Int32) {
+        guard let occupant = occupants[Int(slot)] else { return }
+        occupants[Int(slot)] = nil
+        areas.release(slot)
+        occupant.release()
+    }
+
+    /// The thread is no more; its host side is already told or killed.
+    func bury(_ guest: GuestThread) {
+        guest.status.store(GuestThread.Status.dead.rawValue | ~0xff, ordering: .releasing)
+        areas.polled[Int(guest.slot)].store(0, ordering: .releasing)
+        site.threads.remove(guest.thread)
+        pool.retire(guest)
+    }
+
+    public func threadDelete(_ thread: Thread) -> Int32 {
+        guard let guest = guest(thread), let guestActor = thread.actor.guest as? GuestActor else { return K_EUNKNOWN }
+        let last = guestActor.threads.withLock { list in
+            list.removeAll { $0 === guest }
+            return list.isEmpty
+        }
+        if last {
+            guest.process.kill()
+            bury(guest)
+            return K_OK
+        }
+        guest.dying.store(true, ordering: .sequentiallyConsistent)
+        if guest.isHeld {
+            leave(guest)
+        } else {
+            pool.owe(guest)
+        }
+        return K_OK
+    }
+
+    /// Ends one host thread of a process that lives on.
+    func leave(_ guest: GuestThread) {
+        guest.dialogue.withLock { _ in
+            guest.queued = 0
+            _ = guest.queue(OP_SYSCALL, number: HOST_exit, 0)
+            guest.send(UInt32(ACT_MORE))
+        }
+        bury(guest)
+    }
+
+    public func threadSuspend(_ thread: Thread) -> Int32 { K_ENOSYS }
+    public func threadResume(_ thread: Thread) -> Int32 { K_ENOSYS }
+
+    public func threadAbort(_ thread: Thread) -> Int32 {
+        guard let guest = guest(thread) else { return K_EUNKNOWN }
+        switch guest.standing {
+        case .dead: return K_EUNKNOWN
+        case .parked: return K_OK
+        case .trapped, .leaving:
+            // Taken up at the resume; if that has just passed, by the second look.
+            guest.kick.store(true, ordering: .sequentiallyConsistent)
+            if guest.standing == .running { pool.owe(guest) }
+        case .running: pool.owe(guest)
+        }
+        return K_OK
+    }
+
+    public func threadCookie(_ thread: Thread, _ cookie: UInt64) -> Int32 {
+        thread.cookie.store(cookie, ordering: .releasing)
+        return K_OK
+    }
+
+    public func trapComplete(_ thread: Thread, _ result: Int64, context: Bool) -> Int32 {
+        guard let guest = guest(thread) else { return K_EUNKNOWN }
+        let now = guest.status.load(ordering: .acquiring)
+        let serial = now >> 8
+        guard guest.move(serial, from: .parked, to: .leaving) || guest.move(serial, from: .trapped, to: .leaving) else {
+            return K_EINVAL
+        }
+        resume(guest, serial, result, whole: context || Int(guest.request.kind) != KIND_TRAP)
+        return K_OK
+    }
+}

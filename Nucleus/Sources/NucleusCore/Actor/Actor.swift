@@ -4,7 +4,8 @@ import Synchronization
 /// A resource container: ports, threads, segments, handlers. Everything goes with it.
 public final class Actor: @unchecked Sendable {
     // Sendable: constants, atomics, and state behind locks; `guest` is set by the machine before it is shared.
-    public unowned let site: Site
+    /// Outlives its actors: `Site.close` deletes them.
+    public unowned(unsafe) let site: Site
     public let cap: KnCap
     /// K_USERACTOR, K_SYSACTOR, K_SUPACTOR or K_UNIXACTOR.
     public let privilege: Int32
@@ -21,12 +22,16 @@ public final class Actor: @unchecked Sendable {
 
     let deleted = Atomic<Bool>(false)
     let state: Mutex<State>
+    let protection = Protection()
+    /// Its ports, their queues and who waits for them.
+    let room = Mutex(Room())
+    /// Set when the actor is created, before anyone has it.
+    var defaultPort: Port!
 
     struct State {
         var name: String
         var status: Int32
         var hostPid: Int32 = 0
-        var protection = KnProtId(uid: 0, gid: 0, did: 0)
         var limits = ActorLimits()
         var threads: [KnThreadLid: Thread] = [:]
         var segments: [UInt64: Segment] = [:]
@@ -51,7 +56,6 @@ public final class Actor: @unchecked Sendable {
     public var name: String { state.withLock { $0.name } }
     public var isDeleted: Bool { deleted.load(ordering: .acquiring) }
     public var isUnix: Bool { privilege == K_UNIXACTOR }
-    public var protection: KnProtId { state.withLock { $0.protection } }
     /// K_ACTIVE or K_STOPPED.
     public var status: Int32 { state.withLock { $0.status } }
     /// The host process behind the actor; its own for supervisors, 0 none.

@@ -10,16 +10,41 @@ extension Site {
             let actor = Actor(
                 self, cap: newCap(.actor), name: name, privilege: privilege, privileged: system, creator: creator,
                 status: status)
-            if actors.insert(actor.cap.ui.raw, actor) { return actor }
+            if let creator { actor.protection.id = creator.protection.id }
+            guard let port = try? createPort(actor, isDefault: true) else { continue }
+            actor.defaultPort = port
+            if actors.insert(actor.cap.ui.raw, actor) {
+                trace.add(Trace.actorCreated, actor.cap.ui.raw, UInt64(privilege))
+                return actor
+            }
+            deletePorts(actor, nil)
         }
     }
 
-    /// Frees everything the actor holds; who waits for it is woken with the right error.
+    /// Frees everything the actor holds; who waits for it is woken with the right error. Returns when nobody is inside
+    /// its handlers any more, but for the calling thread itself.
     @discardableResult public func deleteActor(_ actor: Actor) -> Int32 {
-        guard !actor.deleted.exchange(true, ordering: .acquiringAndReleasing) else { return K_EUNKNOWN }
+        guard !actor.deleted.exchange(true, ordering: .sequentiallyConsistent) else { return K_EUNKNOWN }
         actors.remove(actor.cap.ui.raw)
-        if actor.isUnix { unix?.actorDeleted(actor) }
-        if !actor.isUnix { graveyard.withLock { $0.append(actor) } }
+        trace.add(Trace.actorDeleted, actor.cap.ui.raw, 0)
+        if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
+        let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }
+        // Its threads, and visitors that block inside its handlers: the gates could not be drained else.
+        for thread in ownThreads where !thread.isForeign { thread.doom() }
+        for thread in threads.all { thread.wait.complete(K_EDEADACTOR, callOf: actor, host) }
+        let me = Thread.current(self)
+        deletePorts(actor, me)
+        let ownEvents = events.all.filter { $0.actor === actor }
+        for event in ownEvents { events.remove(event.cap.ui.raw) }
+        for event in ownEvents { event.gate.close() }
+        for event in ownEvents { event.gate.drain(host, own: me.map { $0.entries(event.gate) } ?? 0) }
+        for semaphore in semaphores.all where semaphore.owner == actor.cap.ui { deleteSemaphore(semaphore) }
+        for segment in ownSegments { release(segment, actor) }
+        for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
         return K_OK
     }
+
+    /// The actor's table for a supervisor caller, as `kn_boot` hands it out.
+    public func actor(named name: String) -> Actor? { actors.all.first { $0.name == name } }
+    public var allActors: [Actor] { actors.all }
 }

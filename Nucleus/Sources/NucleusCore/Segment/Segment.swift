@@ -4,13 +4,16 @@ import Synchronization
 /// A data object with one local cache here. It lives as long as its creator holds it or a region maps it.
 public final class Segment: @unchecked Sendable {
     // Sendable: constants, and state behind its lock.
-    public unowned let site: Site
+    public unowned(unsafe) let site: Site
     public let cap: KnCap
     public let name: String
     /// Host descriptor of the local cache. Memory or a host file.
     public let cache: Int32
     /// Never written through; guests get a read-only descriptor.
     public let readOnly: Bool
+    /// A host file, not memory of ours.
+    let adopted: Bool
+    private var ownsCache = true
     let state: Mutex<State>
 
     struct State {
@@ -21,16 +24,20 @@ public final class Segment: @unchecked Sendable {
         var mappings = 0
     }
 
-    init(_ site: Site, cap: KnCap, name: String, cache: Int32, readOnly: Bool, size: UInt64) {
+    init(_ site: Site, cap: KnCap, name: String, cache: Int32, readOnly: Bool, adopted: Bool, size: UInt64) {
         self.site = site
         self.cap = cap
         self.name = name
         self.cache = cache
         self.readOnly = readOnly
+        self.adopted = adopted
         state = Mutex(State(size: size))
     }
 
-    deinit { site.host.cacheClose(cache) }
+    deinit { if ownsCache { site.host.cacheClose(cache) } }
+
+    /// Before anyone has the segment: another one takes the cache over.
+    func keepCache() { ownsCache = false }
 
     public var size: UInt64 { state.withLock { $0.size } }
 

@@ -6,7 +6,7 @@ import Synchronization
 /// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
 /// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Group.state` → `Port.owner`
 /// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `Segment.state`, `Semaphore.state`,
-/// `Workers.queue`, `Thread` words and the shutdown state are leaves. No lock is held across a handler, a host wait or
+/// `Workers.state`, and the shutdown state are leaves; thread words are atomic and may be completed under any lock. No lock is held across a handler, a host wait or
 /// a call of `UnixMachine`.
 public final class Site: @unchecked Sendable {
     // Sendable: `unix` and `log` are set before the site is used; everything else is locked or constant.
@@ -20,7 +20,22 @@ public final class Site: @unchecked Sendable {
 
     let actors = ShardTable<Actor>()
     public let threads: ThreadTable
+    let ports = ShardTable<Port>()
+    let groups = ShardTable<Group>()
     let segments = ShardTable<Segment>()
+    let events = ShardTable<Event>()
+    let semaphores = ShardTable<Semaphore>()
+    let lastSemaphore = Atomic<Int32>(0)
+    let lastTransaction: Atomic<UInt64>
+    let messageOrder = Atomic<UInt64>(0)
+    let messageWorkers = Workers(name: "kn-message", limit: 16)
+    let eventWorkers = Workers(name: "kn-event", limit: 8)
+    /// Black box: the last events of the site.
+    public let trace: TraceRing
+    /// What a message without annex or body is handed as.
+    let zeros: UnsafeMutableRawPointer
+    /// The nucleus itself: home of its threads.
+    public private(set) var kernel: Actor!
 
     /// Secret of the naming domain, from which the keys of static groups come.
     let secret: (UInt64, UInt64)
@@ -35,7 +50,22 @@ public final class Site: @unchecked Sendable {
         self.secret = secret ?? (host.random64(), host.random64())
         threads = ThreadTable()
         ending = Ending(host: host)
-        host.threadEnded = { Unmanaged<Thread>.fromOpaque($0).takeUnretainedValue().hostThreadEnded() }
+        lastTransaction = Atomic(host.random64() | 1)
+        trace = TraceRing(host: host)
+        zeros = .allocate(byteCount: Int(K_CMSGANNEXSIZE), alignment: 16)
+        zeros.initializeMemory(as: UInt8.self, repeating: 0, count: Int(K_CMSGANNEXSIZE))
+        kernel = createActor(name: "nucleus", privilege: K_SUPACTOR)
+        host.threadEnded = { Thread.hostThreadEnded($0) }
+    }
+
+    deinit { zeros.deallocate() }
+
+    /// Ends the nucleus' own threads and all actors; the site is used no more.
+    public func close() {
+        for actor in actors.all where actor !== kernel { deleteActor(actor) }
+        messageWorkers.stop()
+        eventWorkers.stop()
+        deleteActor(kernel)
     }
 
     // MARK: look-ups

@@ -14,7 +14,16 @@ public final class Thread: @unchecked Sendable {
     public var guest: AnyObject?
 
     let aborted = Atomic<Bool>(false)
-    let wait: WaitWord
+    let wait = WaitWord()
+    /// Deleted: its blocking calls all fail.
+    let doomed = Atomic<Bool>(false)
+    /// threadSuspend count, and the word it waits on.
+    let held = Atomic<Int32>(0)
+    let heldWord: UnsafeMutablePointer<Atomic<UInt32>>
+    /// Handlers that this thread is inside, innermost first. Only the thread itself looks.
+    var frame: UnsafeMutablePointer<HandlerFrame>?
+    /// What ipcReceive brought last. Only the thread itself looks.
+    var message: Message?
     /// Made for a host thread that called in; dropped when that ends.
     let isForeign: Bool
 
@@ -23,7 +32,13 @@ public final class Thread: @unchecked Sendable {
         self.actor = actor
         self.name = name
         isForeign = foreign
-        wait = WaitWord()
+        heldWord = .allocate(capacity: 1)
+        heldWord.initialize(to: Atomic(0))
+    }
+
+    deinit {
+        heldWord.deinitialize(count: 1)
+        heldWord.deallocate()
     }
 
     public var site: Site { actor.site }
@@ -45,21 +60,26 @@ public final class Thread: @unchecked Sendable {
 
     @inline(never) private static func adopt(_ site: Site, _ actor: Actor) -> Thread {
         let thread = site.threads.create(actor, foreign: true)
-        site.host.threadValue = Unmanaged.passUnretained(thread).toOpaque()
+        site.host.threadValue = Unmanaged.passRetained(thread).toOpaque()
         return thread
     }
 
-    /// Makes this the current thread of the calling host thread and returns who was; hand that to `unbind`.
-    public func bind() -> Thread? {
-        let before = Thread.current(site)
-        site.host.threadValue = Unmanaged.passUnretained(self).toOpaque()
+    /// Makes this the current thread of the calling host thread and returns who was; hand that to `unbind`. A host
+    /// thread holds on to its current thread.
+    public func bind() -> UnsafeMutableRawPointer? {
+        let before = site.host.threadValue
+        site.host.threadValue = Unmanaged.passRetained(self).toOpaque()
         return before
     }
 
-    public func unbind(_ before: Thread?) {
-        site.host.threadValue = before.map { Unmanaged.passUnretained($0).toOpaque() }
+    public func unbind(_ before: UnsafeMutableRawPointer?) {
+        site.host.threadValue = before
+        Unmanaged.passUnretained(self).release()
     }
 
-    /// The host thread that carried this one ended without removing it.
-    func hostThreadEnded() { if isForeign { site.threads.remove(self) } }
+    /// The host thread that carried the thread behind `value` has ended.
+    static func hostThreadEnded(_ value: UnsafeMutableRawPointer) {
+        let thread = Unmanaged<Thread>.fromOpaque(value).takeRetainedValue()
+        if thread.isForeign { thread.site.threads.remove(thread) }
+    }
 }

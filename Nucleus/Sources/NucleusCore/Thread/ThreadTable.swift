@@ -22,7 +22,10 @@ public final class ThreadTable: Sendable {
         }
     }
 
+    /// Called by the thread itself or when it runs no more.
     public func remove(_ thread: Thread) {
+        thread.dropMessage()
+        thread.doom()
         threads.remove(UInt64(UInt32(bitPattern: thread.li)))
         _ = thread.actor.state.withLock { $0.threads.removeValue(forKey: thread.li) }
     }

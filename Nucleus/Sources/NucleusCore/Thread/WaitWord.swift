@@ -1,16 +1,22 @@
 import CChorus
 import Synchronization
 
-/// What a thread blocks on: one futex word. Whoever moves it out of `armed` decides how the wait ends.
+/// What a thread blocks on: one futex word. Whoever moves it out of `armed` decides how the wait ends; the final
+/// value is the result code.
 final class WaitWord: @unchecked Sendable {
-    // Sendable: all members are atomic.
-    static var idle: UInt32 { 1 }
-    static var armed: UInt32 { 2 }
-    static var armedAbortable: UInt32 { 3 }
+    // Sendable: all members are atomic but `sequence`, which only the waiting thread touches.
+    private static var idle: UInt32 { 1 }
+    private static var armed: UInt32 { 2 }
+    private static var abortable: UInt32 { 1 }
+    /// Armed words count up, so that a wait is never ended in place of an earlier one.
+    private var sequence: UInt32 = 0
 
-    let word: UnsafeMutablePointer<Atomic<UInt32>>
+    private let word: UnsafeMutablePointer<Atomic<UInt32>>
     let since = Atomic<UInt64>(0)
+    /// Name of the call that blocks, a constant C string.
     private let call = Atomic<UInt>(0)
+    /// The actor whose call blocks, to find who must be woken when it dies. Compared, never followed.
+    private let caller = Atomic<UInt>(0)
 
     init() {
         word = .allocate(capacity: 1)
@@ -23,8 +29,72 @@ final class WaitWord: @unchecked Sendable {
     }
 
     var callName: String {
-        let bits = call.load(ordering: .relaxed)
-        guard let start = UnsafePointer<CChar>(bitPattern: bits) else { return "" }
+        guard let start = UnsafePointer<CChar>(bitPattern: call.load(ordering: .relaxed)) else { return "" }
         return String(cString: start)
+    }
+
+    /// Ends the wait if it is a call of `actor`.
+    func complete(_ code: Int32, callOf actor: Actor, _ host: any HostServices) {
+        let value = word.pointee.load(ordering: .sequentiallyConsistent)
+        guard Self.isArmed(value), caller.load(ordering: .sequentiallyConsistent) == Self.name(actor) else { return }
+        if swap(value, UInt32(bitPattern: code)) { host.wake(futex, 1) }
+    }
+
+    private static func name(_ actor: Actor) -> UInt { UInt(bitPattern: Unmanaged.passUnretained(actor).toOpaque()) }
+
+    private static func isArmed(_ value: UInt32) -> Bool { value & armed != 0 && Int32(bitPattern: value) > 0 }
+
+    /// Before the waiter can be found by a waker. Only the waiting thread itself calls this.
+    @inline(__always) func arm(abortable: Bool) {
+        sequence = (sequence &+ 1) & 0x0fff_ffff
+        let value = sequence &<< 2 | Self.armed | (abortable ? Self.abortable : 0)
+        word.pointee.store(value, ordering: .sequentiallyConsistent)
+    }
+
+    /// Ends the wait with `code`; false if it had ended already.
+    func complete(_ code: Int32, _ host: any HostServices, onlyAbortable: Bool = false) -> Bool {
+        let value = word.pointee.load(ordering: .sequentiallyConsistent)
+        guard Self.isArmed(value), !onlyAbortable || value & Self.abortable != 0 else { return false }
+        guard swap(value, UInt32(bitPattern: code)) else { return false }
+        host.wake(futex, 1)
+        return true
+    }
+
+    private func swap(_ old: UInt32, _ new: UInt32) -> Bool {
+        word.pointee.compareExchange(expected: old, desired: new, ordering: .sequentiallyConsistent).exchanged
+    }
+
+    private var futex: UnsafeMutablePointer<UInt32> {
+        UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self)
+    }
+
+    func enter(_ actor: Actor, _ name: StaticString, _ now: UInt64) {
+        caller.store(Self.name(actor), ordering: .sequentiallyConsistent)
+        call.store(UInt(bitPattern: name.utf8Start), ordering: .relaxed)
+        since.store(now, ordering: .relaxed)
+    }
+
+    func leave() {
+        caller.store(0, ordering: .relaxed)
+        call.store(0, ordering: .relaxed)
+        since.store(0, ordering: .relaxed)
+    }
+
+    /// Takes back `arm`; the code if somebody completed it.
+    func disarm() -> Int32? {
+        let value = word.pointee.exchange(Self.idle, ordering: .sequentiallyConsistent)
+        return Self.isArmed(value) ? nil : Int32(bitPattern: value)
+    }
+
+    /// Until completed or the deadline has passed; the result code.
+    func sleep(_ host: any HostServices, deadline: UInt64?) -> Int32 {
+        while true {
+            let value = word.pointee.load(ordering: .acquiring)
+            guard Self.isArmed(value) else {
+                word.pointee.store(Self.idle, ordering: .relaxed)
+                return Int32(bitPattern: value)
+            }
+            if !host.wait(futex, value, deadline: deadline) { _ = complete(K_ETIMEOUT, host) }
+        }
     }
 }

@@ -1,0 +1,76 @@
+import CChorus
+import Synchronization
+
+/// A readiness word: posts gather bits, the handler gets all bits since its last run. No post is lost.
+final class Event: WorkItem, @unchecked Sendable {
+    // Sendable: constants and atomics.
+    let cap: KnCap
+    let actor: Actor
+    private let handler: KnEvtHdl
+    private let cookie: UnsafeMutableRawPointer?
+    let gate = Gate()
+    private let bits = Atomic<UInt32>(0)
+    private let scheduled = Atomic<Bool>(false)
+
+    init(_ actor: Actor, _ cap: KnCap, _ handler: @escaping KnEvtHdl, _ cookie: UnsafeMutableRawPointer?) {
+        self.cap = cap
+        self.actor = actor
+        self.handler = handler
+        self.cookie = cookie
+        gate.open()
+    }
+
+    func post(_ new: UInt32) {
+        guard new != 0 else { return }
+        bits.bitwiseOr(new, ordering: .sequentiallyConsistent)
+        schedule()
+    }
+
+    private func schedule() {
+        if !scheduled.exchange(true, ordering: .sequentiallyConsistent) {
+            actor.site.eventWorkers.submit(self, actor.site.kernel)
+        }
+    }
+
+    func run(_ thread: Thread) {
+        let host = actor.site.host
+        let now = bits.exchange(0, ordering: .sequentiallyConsistent)
+        if now != 0, gate.enter(host) {
+            _ = thread.inside(gate, nil) { handler(cookie, now) }
+            gate.leave(host)
+        }
+        // Behind the others in the queue: an event that is posted all the time does not starve them.
+        scheduled.store(false, ordering: .sequentiallyConsistent)
+        if bits.load(ordering: .sequentiallyConsistent) != 0 { schedule() }
+    }
+
+    /// Waits until the handler runs no more, but for the calling thread's own run.
+    func delete(_ thread: Thread) {
+        gate.close()
+        gate.drain(actor.site.host, own: thread.entries(gate))
+    }
+}
+
+extension Site {
+    func createEvent(_ actor: Actor, _ handler: @escaping KnEvtHdl, _ cookie: UnsafeMutableRawPointer?) -> KnCap {
+        while true {
+            let event = Event(actor, newCap(.event), handler, cookie)
+            if events.insert(event.cap.ui.raw, event) { return event.cap }
+        }
+    }
+
+    /// The event that `cap` names, for its owner.
+    func takeEvent(_ cap: KnCap) throws(KnError) -> Event {
+        guard let event = events.find(cap.ui.raw) else { throw .unknown }
+        guard event.cap.key == cap.key else { throw .privilege }
+        guard events.remove(cap.ui.raw) != nil else { throw .unknown }
+        return event
+    }
+
+    /// From the machine layer or the nucleus itself.
+    public func postEvent(_ ui: KnUniqueId, _ bits: UInt32) -> Int32 {
+        guard let event = events.find(ui.raw) else { return K_EUNKNOWN }
+        event.post(bits)
+        return K_OK
+    }
+}

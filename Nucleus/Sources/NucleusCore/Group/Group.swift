@@ -1,0 +1,47 @@
+import CChorus
+import Synchronization
+
+/// A set of ports under one name. Who knows the key may insert and remove; who knows the UI may send.
+final class Group: Sendable {
+    let cap: KnCap
+    private let state = Mutex(State())
+
+    private struct State {
+        var members: [Port] = []
+        var next = 0
+    }
+
+    init(_ cap: KnCap) { self.cap = cap }
+
+    /// False if it is in already.
+    func insert(_ port: Port) -> Bool {
+        state.withLock { state in
+            if state.members.contains(where: { $0 === port }) { return false }
+            state.members.append(port)
+            return true
+        }
+    }
+
+    /// False if it was not in.
+    @discardableResult func remove(_ port: Port) -> Bool {
+        state.withLock { state in
+            guard let index = state.members.firstIndex(where: { $0 === port }) else { return false }
+            state.members.remove(at: index)
+            return true
+        }
+    }
+
+    var members: [Port] { state.withLock { $0.members } }
+    var isEmpty: Bool { state.withLock { $0.members.isEmpty } }
+
+    /// Any one member, in turn.
+    @inline(__always) func pick() -> Port? {
+        state.withLock { state in
+            let count = state.members.count
+            if count == 1 { return state.members[0] }
+            guard count > 0 else { return nil }
+            state.next = state.next &+ 1 < count ? state.next &+ 1 : 0
+            return state.members[state.next]
+        }
+    }
+}

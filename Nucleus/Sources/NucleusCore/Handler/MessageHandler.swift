@@ -1,0 +1,91 @@
+import CChorus
+import Synchronization
+
+extension Port {
+    /// From now on messages go to `handler`, those already queued too. Threads that wait in ipcReceive fail.
+    func connect(_ handler: @escaping KnMsgHdl, _ cookie: UnsafeMutableRawPointer?) -> Int32 {
+        let result = withRoom { room, _ -> Int32 in
+            guard connection == .none else { return K_EBUSY }
+            setHandler(handler, cookie)
+            connection = .connected
+            gate.open()
+            room.endReceivers(self, K_EINVAL)
+            schedule()
+            return K_OK
+        }
+        return result ?? K_EUNKNOWN
+    }
+
+    /// Returns when the handler runs no more, but for runs that `thread` itself is inside. Of several handlers that
+    /// disconnect themselves at once, the first drains and the others return at once.
+    func disconnect(_ thread: Thread) -> Int32 {
+        let own = thread.entries(gate)
+        let before = withRoom { _, _ -> Connection in
+            defer { if connection == .connected { connection = .draining } }
+            return connection
+        }
+        guard let before else { return K_EUNKNOWN }
+        switch before {
+        case .none: return K_EINVAL
+        case .draining: if own == 0 { gate.drain(site.host, own: 0) }
+        case .connected:
+            gate.close()
+            gate.drain(site.host, own: own)
+            _ = withRoom { room, _ in
+                setHandler(nil, nil)
+                connection = .none
+                room.dispatch(self)
+            }
+        }
+        return K_OK
+    }
+
+    /// Queued messages on a nucleus thread, one after the other.
+    func run(_ thread: Thread) {
+        let host = site.host
+        while true {
+            let next = withRoom { room, _ -> Message? in
+                if connection == .connected, let message = room.take(self, thread) { return message }
+                scheduled = false
+                return nil
+            }
+            guard let message = next ?? nil else { return }
+            guard gate.enter(host) else {
+                // Being disconnected: whoever receives from the port next gets it.
+                _ = withRoom { room, _ in
+                    room.putBack(message)
+                    scheduled = false
+                    room.dispatch(self)
+                }
+                return
+            }
+            handle(message, thread)
+            gate.leave(host)
+        }
+    }
+
+    private func handle(_ message: Message, _ thread: Thread) {
+        guard let handler else { return }
+        let transaction = message.transaction
+        let capacity = transaction?.capacity ?? 0
+        let annexSize = Int(K_CMSGANNEXSIZE)
+        let answer = UnsafeMutableRawPointer.allocate(byteCount: annexSize + Int(capacity), alignment: 16)
+        answer.initializeMemory(as: UInt8.self, repeating: 0, count: annexSize)
+        defer { answer.deallocate() }
+        var size = capacity
+        var head = message.head
+        let code = thread.inside(gate, &head) {
+            handler(
+                cookie, &head, message.annex, message.body, message.bodySize, answer, answer + annexSize, &size)
+        }
+        guard let transaction else { return }
+        _ = withRoom { room, _ in room.held.removeValue(forKey: transaction.id) }
+        if code < 0 {
+            transaction.fail(code)
+        } else if size > capacity {
+            transaction.fail(K_ETOOBIG)
+        } else {
+            _ = transaction.reply(answer, answer + annexSize, size)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import CChorus
+import Synchronization
+
+/// Work that must not run on the stack of who asked for it.
+protocol WorkItem: AnyObject, Sendable {
+    func run(_ thread: Thread)
+}
+
+/// Nucleus threads for asynchronous messages and for events. They grow while all are busy, so a handler that blocks
+/// holds up the others only at the limit.
+final class Workers: Sendable {
+    private struct State {
+        var queue = Fifo<any WorkItem>()
+        var idle: [Thread] = []
+        var threads = 0
+        var stopped = false
+    }
+    private let state = Mutex(State())
+    private let name: String
+    private let limit: Int
+
+    init(name: String, limit: Int) {
+        self.name = name
+        self.limit = limit
+    }
+
+    func submit(_ item: any WorkItem, _ actor: Actor) {
+        let (sleeper, start) = state.withLock { state -> (Thread?, Bool) in
+            if state.stopped { return (nil, false) }
+            state.queue.append(item)
+            if let thread = state.idle.popLast() { return (thread, false) }
+            guard state.threads < limit else { return (nil, false) }
+            state.threads += 1
+            return (nil, true)
+        }
+        if let sleeper { sleeper.complete(K_OK) }
+        if start, actor.site.host.startThread(name: name, stackSize: 0, { self.work(actor) }) < 0 {
+            state.withLock { $0.threads -= 1 }
+            actor.site.report(0, "\(name): the host refuses a thread")
+        }
+    }
+
+    func stop() {
+        let sleepers = state.withLock { state in
+            state.stopped = true
+            _ = state.queue.removeAll()
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for thread in sleepers { thread.complete(K_EABORT) }
+    }
+
+    private func work(_ actor: Actor) {
+        let site = actor.site
+        let thread = site.threads.create(actor, name: name)
+        let before = thread.bind()
+        while true {
+            thread.arm(abortable: false)
+            let next = state.withLock { state -> (item: (any WorkItem)?, stop: Bool) in
+                if state.stopped { return (nil, true) }
+                let item = state.queue.popFirst()
+                if item == nil { state.idle.append(thread) }
+                return (item, false)
+            }
+            if next.stop { break }
+            if let item = next.item {
+                thread.complete(K_OK)
+                item.run(thread)
+            } else if thread.sleep(actor, "idle", abortable: false, deadline: nil) != K_OK {
+                break
+            }
+        }
+        thread.unbind(before)
+        site.threads.remove(thread)
+    }
+}

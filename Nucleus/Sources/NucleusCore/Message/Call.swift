@@ -1,0 +1,109 @@
+import CChorus
+import Synchronization
+
+/// Where the answer of a call goes.
+struct ReplyPlace {
+    let annex: UnsafeMutableRawPointer?
+    let body: UnsafeMutableRawPointer?
+    let size: UnsafeMutablePointer<UInt32>?
+
+    @inline(__always) var capacity: UInt32 { body == nil ? 0 : size?.pointee ?? 0 }
+}
+
+extension Actor {
+    /// At most once. A connected handler runs here and now, on the caller's thread, with the caller's own buffers;
+    /// else the request is queued and the caller waits.
+    func ipcCall(_ request: Request, _ reply: ReplyPlace, flags: UInt32, delay: Int32) throws(KnError) -> Int32 {
+        try request.check()
+        let source = try sourcePort(request.source)
+        let site = self.site
+        let thread = Thread.current(site, in: self)
+        if flags & K_ABORTABLE != 0, thread.takeAborted() { throw .aborted }
+        var tries = 0
+        while true {
+            let port = try site.resolve(request.dest, request.mode)
+            let id = site.lastTransaction.wrappingAdd(2, ordering: .relaxed).newValue
+            var head = head(request, source, id, flags: flags)
+            if port.gate.enter(site.host) {
+                let result = featherweight(port, &head, thread, request, reply)
+                port.gate.leave(site.host)
+                return result
+            }
+            let result = queued(port, head, thread, request, reply, flags: flags, delay: delay)
+            // A member that went away before it had the request: another one may take it.
+            if result == K_EPORTDELETED, port.deleted.load(ordering: .relaxed), tries < 8 {
+                if request.dest.target.type == .port { throw .unknown }
+                tries += 1
+                continue
+            }
+            return result == K_EREQUEUED ? K_EPORTDELETED : result
+        }
+    }
+
+    @inline(__always)
+    private func featherweight(
+        _ port: Port, _ head: inout KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace
+    ) -> Int32 {
+        guard let handler = port.handler else { return K_EUNKNOWN }
+        let cookie = port.cookie
+        port.handled.wrappingAdd(1, ordering: .relaxed)
+        let capacity = reply.capacity
+        var size = capacity
+        let annexSize = Int(K_CMSGANNEXSIZE)
+        // Request and reply in one buffer: the handler must not see its answer overwrite the question.
+        let shared = request.annex != nil && request.annex == UnsafeRawPointer(reply.annex)
+        let sharedBody = request.bodySize > 0 && request.body == UnsafeRawPointer(reply.body)
+        let code = withUnsafeTemporaryAllocation(byteCount: annexSize, alignment: 16) { scratch -> Int32 in
+            var annex = request.annex ?? UnsafeRawPointer(site.zeros)
+            var answer = reply.annex
+            if shared, let base = scratch.baseAddress {
+                base.copyMemory(from: annex, byteCount: annexSize)
+                annex = UnsafeRawPointer(base)
+            } else if answer == nil {
+                answer = scratch.baseAddress
+            }
+            if sharedBody {
+                let copy = UnsafeMutableRawPointer.allocate(byteCount: Int(request.bodySize), alignment: 16)
+                defer { copy.deallocate() }
+                if let body = request.body { copy.copyMemory(from: body, byteCount: Int(request.bodySize)) }
+                return thread.inside(port.gate, &head) {
+                    handler(cookie, &head, annex, copy, request.bodySize, answer, reply.body, &size)
+                }
+            }
+            return thread.inside(port.gate, &head) {
+                handler(
+                    cookie, &head, annex, request.body ?? UnsafeRawPointer(site.zeros), request.bodySize, answer,
+                    reply.body, &size)
+            }
+        }
+        if code < 0 { return code }
+        if size > capacity { return reply.body == nil ? K_OK : K_ETOOBIG }
+        reply.size?.pointee = size
+        return K_OK
+    }
+
+    @inline(never)
+    private func queued(
+        _ port: Port, _ head: KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace, flags: UInt32,
+        delay: Int32
+    ) -> Int32 {
+        let abortable = flags & K_ABORTABLE != 0
+        let transaction = Transaction(
+            thread, head.transId, annex: reply.annex, body: reply.body, capacity: reply.capacity)
+        let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
+        let message = Message(head, transaction, port, order: order, annex: request.annex, body: request.body)
+        thread.arm(abortable: abortable)
+        let sent = port.enqueue(message)
+        guard sent == K_OK else {
+            thread.disarm()
+            return sent
+        }
+        let code = thread.sleep(self, "ipcCall", abortable: abortable, deadline: deadline(site.host, delay))
+        let result = transaction.close(code, reply.size)
+        // Told apart from a port that was gone before the request reached it.
+        return result == K_EPORTDELETED ? K_EREQUEUED : result
+    }
+}
+
+/// Inside `ipcCall` only: the port was deleted with the request in it, which must not be sent again.
+private let K_EREQUEUED: Int32 = -1999

@@ -1,0 +1,87 @@
+import CChorus
+import Synchronization
+
+/// A message queue with a name, attached to one actor at a time.
+///
+/// What says "room" is behind the room of the owner; who needs that takes `withRoom`.
+final class Port: WorkItem, @unchecked Sendable {
+    // Sendable: constants, atomics, locks; the handler is written only while its gate is closed and drained.
+    unowned(unsafe) let site: Site
+    let ui: KnUniqueId
+    let isDefault: Bool
+    let protection = Protection()
+    let deleted = Atomic<Bool>(false)
+    /// Messages that went straight to the handler.
+    let handled = Atomic<UInt64>(0)
+    /// Changed only with the rooms of both actors locked.
+    let owner: Mutex<Actor>
+
+    let gate = Gate()
+    private(set) var handler: KnMsgHdl?
+    private(set) var cookie: UnsafeMutableRawPointer?
+
+    enum Connection { case none, connected, draining }
+    // room:
+    var li: KnPortLid = 0
+    var priority: Int32?
+    var queue = Fifo<Message>()
+    var received: UInt32 = 0
+    var connection = Connection.none
+    var scheduled = false
+    var groups: [Group] = []
+
+    init(_ actor: Actor, ui: KnUniqueId, isDefault: Bool = false) {
+        site = actor.site
+        self.ui = ui
+        self.isDefault = isDefault
+        owner = Mutex(actor)
+    }
+
+    var actor: Actor { owner.withLock { $0 } }
+
+    func setHandler(_ handler: KnMsgHdl?, _ cookie: UnsafeMutableRawPointer?) {
+        self.handler = handler
+        self.cookie = cookie
+    }
+
+    /// With the owner's room locked. nil when the port is deleted.
+    func withRoom<Result>(_ body: (inout Room, Actor) -> Result) -> Result? {
+        while !deleted.load(ordering: .acquiring) {
+            let actor = self.actor
+            nonisolated(unsafe) var result: Result?
+            let right = actor.room.withLock { room in
+                guard self.actor === actor, !deleted.load(ordering: .acquiring) else { return false }
+                result = body(&room, actor)
+                return true
+            }
+            if right { return result }
+        }
+        return nil
+    }
+}
+
+/// The ports of an actor, with everything that waits in or for them, behind one lock.
+struct Room: Sendable {
+    var ports: [KnPortLid: Port] = [:]
+    var lastLi: KnPortLid = 0
+    var receivers: [Receiver] = []
+    /// Requests that threads of the actor hold, by transaction: they fail when it dies.
+    var held: [UInt64: Message] = [:]
+    var saved: [Int32: Message] = [:]
+    var lastSaved: Int32 = 0
+    var closed = false
+}
+
+/// A thread that waits in ipcReceive.
+final class Receiver: @unchecked Sendable {
+    // Sendable: fields change under the room's lock while the receiver is queued.
+    let thread: Thread
+    /// nil: any enabled port.
+    let port: Port?
+    var message: Message?
+
+    init(_ thread: Thread, _ port: Port?) {
+        self.thread = thread
+        self.port = port
+    }
+}

@@ -1,0 +1,95 @@
+import CChorus
+import Synchronization
+
+/// Every blocking nucleus call goes: `arm`, become findable, `sleep`, cease to be findable. The abort protocol:
+/// `threadAbort` ends an abortable wait with K_EABORT; else it leaves the thread ABORTED, which the next abortable
+/// wait or `threadAborted` consumes.
+extension Thread {
+    @inline(__always) func arm(abortable: Bool) { wait.arm(abortable: abortable) }
+
+    /// `actor`: whose call it is; when that dies, the wait ends with K_EDEADACTOR.
+    func sleep(_ actor: Actor, _ call: StaticString, abortable: Bool, deadline: UInt64?) -> Int32 {
+        let host = site.host
+        wait.enter(actor, call, host.now())
+        if abortable, takeAborted(), !wait.complete(K_EABORT, host) {
+            // Completed otherwise in the meantime: the abort stays for the next call.
+            aborted.store(true, ordering: .sequentiallyConsistent)
+        }
+        if actor.deleted.load(ordering: .sequentiallyConsistent) || doomed.load(ordering: .sequentiallyConsistent) {
+            _ = wait.complete(K_EDEADACTOR, host)
+        }
+        let code = wait.sleep(host, deadline: deadline)
+        wait.leave()
+        if held.load(ordering: .relaxed) != 0 { waitWhileHeld() }
+        return code
+    }
+
+    @discardableResult func complete(_ code: Int32) -> Bool { wait.complete(code, site.host) }
+
+    /// Clears the ABORTED state; true if it was set.
+    func takeAborted() -> Bool {
+        aborted.load(ordering: .relaxed) && aborted.exchange(false, ordering: .sequentiallyConsistent)
+    }
+
+    /// The nucleus' own part of threadAbort; false if the thread was only marked.
+    @discardableResult func abort() -> Bool {
+        let host = site.host
+        if wait.complete(K_EABORT, host, onlyAbortable: true) { return true }
+        aborted.store(true, ordering: .sequentiallyConsistent)
+        // It may have armed between the two: then it may have missed the flag.
+        if wait.complete(K_EABORT, host, onlyAbortable: true) {
+            aborted.store(false, ordering: .sequentiallyConsistent)
+            return true
+        }
+        return false
+    }
+
+    /// Suspended server threads stop here, at the end of nucleus calls that block: never inside somebody's lock.
+    func waitWhileHeld() {
+        let word = UnsafeMutableRawPointer(heldWord).assumingMemoryBound(to: UInt32.self)
+        while held.load(ordering: .sequentiallyConsistent) != 0, !doomed.load(ordering: .relaxed) {
+            let seen = heldWord.pointee.load(ordering: .acquiring)
+            if held.load(ordering: .sequentiallyConsistent) == 0 { return }
+            _ = site.host.wait(word, seen, deadline: nil)
+        }
+    }
+
+    func suspend() { held.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+
+    /// False if it was not suspended.
+    func resume() -> Bool {
+        var count = held.load(ordering: .relaxed)
+        while count > 0 {
+            let (done, seen) = held.compareExchange(
+                expected: count, desired: count - 1, ordering: .sequentiallyConsistent)
+            if done {
+                release()
+                return true
+            }
+            count = seen
+        }
+        return false
+    }
+
+    private func release() {
+        heldWord.pointee.wrappingAdd(1, ordering: .releasing)
+        site.host.wake(UnsafeMutableRawPointer(heldWord).assumingMemoryBound(to: UInt32.self), Int32.max)
+    }
+
+    /// Deleted: no wait of it ever blocks again.
+    func doom() {
+        doomed.store(true, ordering: .sequentiallyConsistent)
+        complete(K_EDEADACTOR)
+        release()
+    }
+}
+
+/// Milliseconds of a call to a deadline; negative never ends.
+func deadline(_ host: any HostServices, _ milliseconds: Int32) -> UInt64? {
+    milliseconds < 0 ? nil : host.now() &+ UInt64(milliseconds) &* 1_000_000
+}
+
+extension Thread {
+    /// Takes back `arm` without sleeping. An abort that came in between stays for the next call.
+    func disarm() { if wait.disarm() == K_EABORT { aborted.store(true, ordering: .sequentiallyConsistent) } }
+}

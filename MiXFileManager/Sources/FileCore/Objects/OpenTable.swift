@@ -1,0 +1,157 @@
+import ActorKit
+import CChorus
+import CMiXFile
+
+/// All open instances and their keys. A key is the handle's number with the file system's on top, and a keyed hash of it:
+/// nobody can make one up, and one of a closed instance is told from a new one in its slot.
+final class OpenTable: @unchecked Sendable {
+    // Sendable: guarded by `lock`.
+    private let lock = Lock()
+    private let nucleus: Nucleus
+    let secret: SipKey
+    private var slots: [Handle?] = [nil]
+    private var free: [Int] = []
+    private var uses: [UInt64] = [0]
+    private static let slotBits: UInt64 = 22
+    private static let slotLimit = 1 << 22
+
+    init(nucleus: Nucleus, secret: SipKey) {
+        self.nucleus = nucleus
+        self.secret = secret
+    }
+
+    func key(of handle: Handle) -> MixKey {
+        let object = UInt64(handle.inode.fs.id) << 48 | handle.id
+        return MixKey(object: object, tag: secret.tag(object, 0))
+    }
+
+    func open(_ place: Location, flags: UInt32, segment: Segment?) throws(Errno) -> Handle {
+        lock.lock()
+        defer { lock.unlock() }
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+        } else {
+            if slots.count >= Self.slotLimit { throw .ENFILE }
+            slot = slots.count
+            slots.append(nil)
+            uses.append(0)
+        }
+        uses[slot] = (uses[slot] + 1) & (1 << (48 - Self.slotBits) - 1)
+        let handle = Handle(id: uses[slot] << Self.slotBits | UInt64(slot), place: place, flags: flags, segment: segment)
+        slots[slot] = handle
+        place.inode.opens += 1
+        place.mount.opens += 1
+        return handle
+    }
+
+    /// EBADF for a forged key, ESTALE for one whose instance is closed.
+    func find(_ key: MixKey) throws(Errno) -> Handle {
+        if key.tag != secret.tag(key.object, 0) { throw .EBADF }
+        let id = key.object & (1 << 48 - 1)
+        lock.lock()
+        defer { lock.unlock() }
+        return try lockedFind(id)
+    }
+
+    private func lockedFind(_ id: UInt64) throws(Errno) -> Handle {
+        let slot = Int(id & (1 << Self.slotBits - 1))
+        guard slot < slots.count, let handle = slots[slot], handle.id == id else { throw .ESTALE }
+        return handle
+    }
+
+    func duplicate(_ handle: Handle) throws(Errno) {
+        lock.lock()
+        defer { lock.unlock() }
+        _ = try lockedFind(handle.id)
+        handle.references += 1
+    }
+
+    /// Drops one reference. The handle is returned alive, so that what it held goes after the lock.
+    func close(_ key: MixKey, owner: UInt64, pid: Int32) throws(Errno) {
+        let handle = try find(key)
+        lock.lock()
+        guard handle.references > 0 else {
+            lock.unlock()
+            throw .ESTALE
+        }
+        handle.references -= 1
+        var woken: [FileLocks.Watch] = []
+        let inode = handle.inode
+        if inode.locks != nil {
+            if inode.locks?.release(owner: owner, pid: pid) == true { woken = inode.locks?.watches ?? [] }
+            if woken.isEmpty { inode.locks?.watches.removeAll { $0.owner == owner } } else { inode.locks?.watches = [] }
+        }
+        if handle.references == 0 {
+            let slot = Int(handle.id & (1 << Self.slotBits - 1))
+            slots[slot] = nil
+            free.append(slot)
+            inode.opens -= 1
+            handle.place.mount.opens -= 1
+            if inode.opens == 0 { inode.locks = nil }
+        }
+        if inode.locks?.isEmpty == true { inode.locks = nil }
+        lock.unlock()
+        wake(woken)
+    }
+
+    func isBusy(_ mount: Mount) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        return mount.opens > 0
+    }
+
+    var count: Int {
+        lock.lock()
+        defer { lock.unlock() }
+        return slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
+    }
+
+    // MARK: Locks
+
+    /// Takes, tests or releases a lock; a conflict is returned.
+    func lock(_ inode: Inode, _ wanted: FileLocks.Record, flags: UInt32) throws(Errno) -> FileLocks.Record? {
+        let flock = flags & MIX_LOCK_FLOCK != 0
+        let unlock = flags & MIX_LOCK_TYPE == MIX_LOCK_UNLOCK
+        lock.lock()
+        var locks = inode.locks ?? FileLocks()
+        if !unlock, let other = locks.conflict(wanted, flock: flock) {
+            lock.unlock()
+            return other
+        }
+        if flags & MIX_LOCK_TEST != 0 {
+            lock.unlock()
+            return nil
+        }
+        if locks.records.count > 65536 {
+            lock.unlock()
+            throw Errno(37)  // ENOLCK
+        }
+        let released = flock ? locks.setWhole(wanted, unlock: unlock) : locks.set(wanted, unlock: unlock)
+        let woken = released ? locks.watches : []
+        if released { locks.watches = [] }
+        inode.locks = locks.isEmpty ? nil : locks
+        lock.unlock()
+        wake(woken)
+        return nil
+    }
+
+    func watch(_ inode: Inode, owner: UInt64, event: KnUniqueId?) {
+        lock.lock()
+        defer { lock.unlock() }
+        inode.locks?.watches.removeAll { $0.owner == owner }
+        if let event {
+            if inode.locks == nil { inode.locks = FileLocks() }
+            inode.locks?.watches.append(FileLocks.Watch(owner: owner, head: event.uiHead, tail: event.uiTail))
+        } else if inode.locks?.isEmpty == true {
+            inode.locks = nil
+        }
+    }
+
+    private func wake(_ watches: [FileLocks.Watch]) {
+        for watch in watches {
+            var event = KnUniqueId(uiHead: watch.head, uiTail: watch.tail)
+            _ = nucleus.eventPost(&event, MIX_POLL_LOCK)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import CMiXFile
+
+/// The files of /proc that are not of a process, with who knows their truth: the host for what the site shares with it,
+/// the Process Manager for processes and load.
+enum ProcSystem {
+    static let files: [(path: String, maker: ProcSystemNode.Maker)] = [
+        ("meminfo", host("/proc/meminfo")),
+        ("cpuinfo", host("/proc/cpuinfo")),
+        ("uptime", host("/proc/uptime")),
+        ("vmstat", host("/proc/vmstat")),
+        ("version", host("/proc/version")),
+        ("stat", { statistics($0, $1) }),
+        ("loadavg", { proc, caller in
+            let text = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_LOADAVG)) ?? []
+            return text.isEmpty ? hostText("/proc/loadavg", limit: 256) : text
+        }),
+        ("filesystems", fixed("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\thostfs\n")),
+        ("cmdline", fixed("mix\n")),
+        ("devices", { proc, _ in devices(proc) }),
+        ("partitions", fixed("major minor  #blocks  name\n\n")),
+        ("diskstats", fixed("")),
+        ("swaps", fixed("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")),
+        ("modules", fixed("")),
+        ("misc", fixed("")),
+        ("sys/kernel/ostype", fixed("Linux\n")),
+        ("sys/kernel/osrelease", host("/proc/sys/kernel/osrelease")),
+        ("sys/kernel/version", host("/proc/sys/kernel/version")),
+        ("sys/kernel/hostname", host("/proc/sys/kernel/hostname")),
+        ("sys/kernel/domainname", fixed("(none)\n")),
+        ("sys/kernel/pid_max", fixed("4194304\n")),
+        ("sys/kernel/threads-max", fixed("65536\n")),
+        ("sys/kernel/ngroups_max", fixed("65536\n")),
+        ("sys/kernel/cap_last_cap", fixed("40\n")),
+        ("sys/kernel/overflowuid", fixed("65534\n")),
+        ("sys/kernel/overflowgid", fixed("65534\n")),
+        ("sys/kernel/core_pattern", fixed("core\n")),
+        ("sys/kernel/tainted", fixed("0\n")),
+        ("sys/kernel/shmmax", fixed("18446744073692774399\n")),
+        ("sys/kernel/shmall", fixed("18446744073692774399\n")),
+        ("sys/kernel/shmmni", fixed("4096\n")),
+        ("sys/kernel/random/boot_id", host("/proc/sys/kernel/random/boot_id")),
+        ("sys/kernel/random/uuid", host("/proc/sys/kernel/random/uuid")),
+        ("sys/kernel/random/entropy_avail", host("/proc/sys/kernel/random/entropy_avail")),
+        ("sys/kernel/random/poolsize", fixed("256\n")),
+        ("sys/vm/overcommit_memory", host("/proc/sys/vm/overcommit_memory")),
+        ("sys/vm/swappiness", fixed("60\n")),
+        ("sys/vm/max_map_count", host("/proc/sys/vm/max_map_count")),
+        ("sys/vm/mmap_min_addr", fixed("65536\n")),
+        ("sys/fs/file-max", fixed("1048576\n")),
+        ("sys/fs/file-nr", { proc, _ in Array("\(proc.opens.count)\t0\t1048576\n".utf8) }),
+        ("sys/fs/nr_open", fixed("1048576\n")),
+        ("sys/fs/pipe-max-size", fixed("1048576\n")),
+        ("sys/fs/protected_symlinks", fixed("0\n")),
+        ("sys/fs/protected_hardlinks", fixed("0\n")),
+    ]
+
+    private static func host(_ path: String) -> ProcSystemNode.Maker { { _, _ in hostText(path) } }
+    private static func fixed(_ text: String) -> ProcSystemNode.Maker { { _, _ in Array(text.utf8) } }
+
+    /// CPU times are the host's: guests run on its processors. Processes are ours.
+    private static func statistics(_ proc: Procfs, _ caller: Caller) -> [UInt8] {
+        var out = Text()
+        var rest = Text()
+        for line in hostText("/proc/stat").split(separator: 0x0a) {
+            if line.starts(with: "cpu".utf8) {
+                out.add(Array(line))
+                out.newline()
+            } else if !line.starts(with: "intr".utf8), !line.starts(with: "softirq".utf8) {
+                rest.add(Array(line))
+                rest.newline()
+            }
+        }
+        out.add("intr 0\n")
+        let ours = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_SYSSTAT)) ?? []
+        out.add(ours.isEmpty ? rest.bytes : ours)
+        if out.bytes.last != 0x0a { out.newline() }
+        return out.bytes
+    }
+
+    private static func devices(_ proc: Procfs) -> [UInt8] {
+        var characters: Set<UInt64> = []
+        var blocks: Set<UInt64> = []
+        for number in proc.devices.numbers {
+            if number.type == Linux.S_IFBLK { blocks.insert(number.rdev >> 32) } else { characters.insert(number.rdev >> 32) }
+        }
+        let known: [UInt64: String] = [1: "mem", 4: "tty", 5: "/dev/tty", 10: "misc", 136: "pts"]
+        func lines(_ majors: Set<UInt64>) -> String {
+            majors.sorted().map { major in
+                let number = String(major)
+                return String(repeating: " ", count: max(0, 3 - number.count)) + number + " " + (known[major] ?? "mix") + "\n"
+            }.joined()
+        }
+        return Array(("Character devices:\n" + lines(characters) + "\nBlock devices:\n" + lines(blocks)).utf8)
+    }
+}

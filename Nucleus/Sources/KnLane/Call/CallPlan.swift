@@ -66,7 +66,7 @@ public struct CallPlan {
     }
 
     @inline(__always)
-    func argument(_ index: Int) -> KnArg { CallPlan.argument(signature, index) }
+    public func argument(_ index: Int) -> KnArg { CallPlan.argument(signature, index) }
 
     private static func ffiType(_ kind: UInt8) -> UnsafeMutablePointer<ffi_type>? {
         switch UInt32(kind) {

@@ -28,6 +28,7 @@ extension Site {
         actors.remove(actor.cap.ui.raw)
         trace.add(Trace.actorDeleted, actor.cap.ui.raw, 0)
         if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
+        (actor.guest as? any ServerHost)?.actorDeleted()
         let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }
         // Its threads, and visitors that block inside its handlers: the gates could not be drained else.
         for thread in ownThreads where !thread.isForeign { thread.doom() }

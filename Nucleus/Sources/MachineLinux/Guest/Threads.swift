@@ -85,7 +85,10 @@ extension LinuxGuests {
         zygote.withLock { zygote in
             if zygote == nil {
                 zygote = Zygote(self)
-                if zygote != nil { pool.start() }
+                if let zygote {
+                    zygote.keepSpares(self)
+                    pool.start()
+                }
             }
             return zygote
         }

@@ -10,6 +10,8 @@ final class Zygote: @unchecked Sendable {
     let first: GuestThread
     let vdso: (start: UInt64, end: UInt64)
     private let spare = Mutex<[Blank]>([])
+    /// Counts the blanks taken.
+    private let taken = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
 
     /// A host process with one thread, empty but for the stub.
     struct Blank {
@@ -50,6 +52,7 @@ final class Zygote: @unchecked Sendable {
         process.pid.store(result, ordering: .releasing)
         let keeper = Thread.current(guests.site) ?? guests.site.threads.create(guests.site.kernel, name: "zygote")
         first = GuestThread(keeper, guests, process, slot: slot)
+        taken.initialize(to: 0)
         guests.reaping(result) { status in
             process.dead.store(true, ordering: .releasing)
             guests.site.report(0, "zygote: ended with wait status \(status)")
@@ -65,13 +68,21 @@ final class Zygote: @unchecked Sendable {
 
     /// Takes a blank host process, a spare one if there is one.
     func take(_ guests: LinuxGuests) -> Blank? {
-        if let blank = spare.withLock({ $0.popLast() }) { return blank }
-        return make(guests)
+        let blank = spare.withLock { $0.popLast() }
+        mb_store(taken, mb_load(taken) &+ 1)
+        _ = guest_futex_wake(taken, 1)
+        return blank ?? make(guests)
     }
 
-    /// Fills up the spares; called when there is time.
-    func refill(_ guests: LinuxGuests) {
-        while spare.withLock({ $0.count < 2 }), let blank = make(guests) { spare.withLock { $0.append(blank) } }
+    /// Keeps two spares ready, on a thread of its own: exec takes one without waiting for a clone.
+    func keepSpares(_ guests: LinuxGuests) {
+        _ = guests.site.host.startThread(name: "zygote-spares", stackSize: 256 * 1024) { [self] in
+            while !first.process.dead.load(ordering: .acquiring) {
+                let seen = mb_load(taken)
+                while spare.withLock({ $0.count < 2 }), let blank = make(guests) { spare.withLock { $0.append(blank) } }
+                _ = guest_futex_wait(taken, seen, -1)
+            }
+        }
     }
 
     private func make(_ guests: LinuxGuests) -> Blank? {

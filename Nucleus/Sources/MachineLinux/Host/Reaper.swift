@@ -1,3 +1,4 @@
+import CMachine
 import Glibc
 import Synchronization
 
@@ -74,7 +75,6 @@ public final class Reaper: @unchecked Sendable {  // Sendable: state behind a mu
             let failed = pthread_create(
                 &thread, nil,
                 { _ in
-                    pthread_setname_np(pthread_self(), "reaper")
                     Reaper.shared.run()
                     return nil
                 }, nil)

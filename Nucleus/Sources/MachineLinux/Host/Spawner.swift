@@ -1,3 +1,4 @@
+import CMachine
 import Glibc
 import Synchronization
 
@@ -43,7 +44,6 @@ public final class Spawner: @unchecked Sendable {  // Sendable: all state is gua
         let failed = pthread_create(
             &thread, nil,
             { _ in
-                pthread_setname_np(pthread_self(), "spawner")
                 Spawner.shared.loop()
                 return nil
             }, nil)

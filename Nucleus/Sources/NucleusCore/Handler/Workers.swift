@@ -34,9 +34,12 @@ final class Workers: Sendable {
             return (nil, true)
         }
         if let sleeper { sleeper.complete(K_OK) }
-        if start, actor.site.host.startThread(name: name, stackSize: 0, { self.work(actor) }) < 0 {
+        guard start else { return }
+        // The thread holds the site until it is stopped.
+        let site = actor.site
+        if site.host.startThread(name: name, stackSize: 0, { self.work(site, actor) }) < 0 {
             state.withLock { $0.threads -= 1 }
-            actor.site.report(0, "\(name): the host refuses a thread")
+            site.report(0, "\(name): the host refuses a thread")
         }
     }
 
@@ -50,8 +53,7 @@ final class Workers: Sendable {
         for thread in sleepers { thread.complete(K_EABORT) }
     }
 
-    private func work(_ actor: Actor) {
-        let site = actor.site
+    private func work(_ site: Site, _ actor: Actor) {
         let thread = site.threads.create(actor, name: name)
         let before = thread.bind()
         while true {

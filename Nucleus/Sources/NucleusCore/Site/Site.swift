@@ -58,7 +58,10 @@ public final class Site: @unchecked Sendable {
         host.threadEnded = { Thread.hostThreadEnded($0) }
     }
 
-    deinit { zeros.deallocate() }
+    deinit {
+        host.threadEnded = nil
+        zeros.deallocate()
+    }
 
     /// Ends the nucleus' own threads and all actors; the site is used no more.
     public func close() {

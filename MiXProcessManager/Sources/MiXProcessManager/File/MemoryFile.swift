@@ -1,0 +1,122 @@
+import CChorus
+import CMiXFile
+import Glibc
+import Synchronization
+
+/// memfd_create(2): a segment of our own without a name.
+final class MemoryFile: OpenDescription, @unchecked Sendable {
+    // Sendable: `offset` has a lock, the rest is constant or atomic.
+    private let data: SegmentData
+    private let offset = Mutex<Int64>(0)
+    private let name: [UInt8]
+    private let owner: MixCred
+    private let sealSet: Atomic<UInt32>
+    private let created: timespec
+
+    init(_ manager: ProcessManager, name: [UInt8], sealable: Bool, cred: MixCred) throws(Errno) {
+        var segment = KnCap()
+        try manager.check(manager.nucleus.sgCreate("memfd", 0, &segment))
+        data = SegmentData(segment: segment, lock: Lock())
+        self.name = name
+        owner = cred
+        sealSet = Atomic(sealable ? 0 : Seal.seal)
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        created = now
+        super.init(manager, flags: FileFlags.readWrite | FileFlags.large)
+    }
+
+    override func closed() {
+        var segment = data.segment
+        manager.nucleus.sgRelease(&segment)
+    }
+
+    override var mode: UInt32 { FileMode.regular | 0o777 }
+    override var position: Int64 { offset.withLock { $0 } }
+
+    override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
+        .done(Int64(try data.read(call, ranges, at: place, or: offset)))
+    }
+
+    override func write(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
+        let seals = sealSet.load(ordering: .relaxed)
+        if seals & (Seal.write | Seal.futureWrite) != 0 { throw .EPERM }
+        if seals & Seal.grow != 0, try UInt64(place ?? position) + UInt64(ranges.total) > data.size(manager) {
+            throw .EPERM
+        }
+        return .done(Int64(try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)))
+    }
+
+    override func seek(_ to: Int64, _ whence: Int32) throws(Errno) -> Int64 {
+        try data.seek(manager, to, whence, offset)
+    }
+
+    override func truncate(_ size: UInt64, _ cred: MixCred) throws(Errno) {
+        let seals = sealSet.load(ordering: .relaxed)
+        let now = try data.size(manager)
+        if size < now && seals & Seal.shrink != 0 || size > now && seals & Seal.grow != 0 { throw .EPERM }
+        var segment = data.segment
+        try manager.check(manager.nucleus.sgTrunc(&segment, size))
+    }
+
+    override func segment(protection: UInt32, _ cred: MixCred) throws(Errno) -> KnCap { data.segment }
+
+    override func stat(_ cred: MixCred) throws(Errno) -> MixStat {
+        var stat = MixStat()
+        let size = try data.size(manager)
+        stat.dev = 1
+        stat.ino = number
+        stat.size = size
+        stat.blocks = (size + 511) / 512
+        stat.nlink = 0
+        stat.mode = mode
+        stat.uid = owner.uid
+        stat.gid = owner.gid
+        stat.blksize = 4096
+        (stat.atimeSec, stat.atimeNsec) = (Int64(created.tv_sec), UInt32(created.tv_nsec))
+        (stat.mtimeSec, stat.mtimeNsec) = (stat.atimeSec, stat.atimeNsec)
+        (stat.ctimeSec, stat.ctimeNsec) = (stat.atimeSec, stat.atimeNsec)
+        return stat
+    }
+
+    override func linkText(_ root: MixKey) -> [UInt8] {
+        [UInt8]("/memfd:".utf8) + name + [UInt8](" (deleted)".utf8)
+    }
+
+    // MARK: Seals (fcntl(2), F_ADD_SEALS)
+
+    enum Seal {
+        static let seal: UInt32 = 1
+        static let shrink: UInt32 = 2
+        static let grow: UInt32 = 4
+        static let write: UInt32 = 8
+        static let futureWrite: UInt32 = 16
+    }
+
+    var seals: UInt32 { sealSet.load(ordering: .relaxed) }
+
+    func addSeals(_ more: UInt32) throws(Errno) {
+        if more & ~31 != 0 { throw .EINVAL }
+        if seals & Seal.seal != 0 { throw .EPERM }
+        sealSet.bitwiseOr(more, ordering: .relaxed)
+    }
+
+    // MARK: memfd_create
+
+    static let table: [(Int, String, SystemCallHandler)] = [(319, "memfd_create", create)]
+
+    @Sendable private static func create(_ call: Call) throws(Errno) -> Outcome {
+        let (closeOnExec, sealing): (UInt32, UInt32) = (1, 2)
+        // MFD_NOEXEC_SEAL 8 and MFD_EXEC 16 change nothing here; huge pages (4) are the nucleus' business.
+        if call.uint(1) & ~31 & 0xffff != 0 { throw .EINVAL }
+        let name: [UInt8]
+        do {
+            name = try call.copyString(call[0], limit: 250)
+        } catch {
+            throw error == .ENAMETOOLONG ? .EINVAL : error
+        }
+        let file = try MemoryFile(
+            call.manager, name: name, sealable: call.uint(1) & sealing != 0, cred: call.process.mixCred())
+        return .done(value: try call.install(file, closeOnExec: call.uint(1) & closeOnExec != 0))
+    }
+}

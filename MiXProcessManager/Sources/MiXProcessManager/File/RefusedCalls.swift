@@ -1,0 +1,59 @@
+/// Calls on files that are answered without being carried out, as a Linux without those parts does.
+enum RefusedCalls {
+    static let table: [(Int, String, SystemCallHandler)] =
+        attributes + sockets + others
+
+    private static let others: [(Int, String, SystemCallHandler)] = [
+        (253, "inotify_init", { (_) throws(Errno) in throw .ENOSYS }),
+        (254, "inotify_add_watch", { (_) throws(Errno) in throw .ENOSYS }),
+        (255, "inotify_rm_watch", { (_) throws(Errno) in throw .ENOSYS }),
+        (294, "inotify_init1", { (_) throws(Errno) in throw .ENOSYS }),
+        (300, "fanotify_init", { (_) throws(Errno) in throw .ENOSYS }),
+        (303, "name_to_handle_at", { (_) throws(Errno) in throw .EOPNOTSUPP }),
+        (304, "open_by_handle_at", { (_) throws(Errno) in throw .EPERM }),
+    ]
+
+    /// Extended attributes: the path or descriptor is checked, then there are none (xattr(7)).
+    private static let attributes: [(Int, String, SystemCallHandler)] = [
+        (188, "setxattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (189, "lsetxattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (190, "fsetxattr", { (call) throws(Errno) in try descriptor(call, .EOPNOTSUPP) }),
+        (191, "getxattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (192, "lgetxattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (193, "fgetxattr", { (call) throws(Errno) in try descriptor(call, .EOPNOTSUPP) }),
+        (194, "listxattr", { (call) throws(Errno) in try path(call, nil) }),
+        (195, "llistxattr", { (call) throws(Errno) in try path(call, nil) }),
+        (196, "flistxattr", { (call) throws(Errno) in try descriptor(call, nil) }),
+        (197, "removexattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (198, "lremovexattr", { (call) throws(Errno) in try path(call, .EOPNOTSUPP) }),
+        (199, "fremovexattr", { (call) throws(Errno) in try descriptor(call, .EOPNOTSUPP) }),
+    ]
+
+    private static func path(_ call: Call, _ answer: Errno?) throws(Errno) -> Outcome {
+        _ = try call.path(0)
+        if let answer { throw answer }
+        return .zero
+    }
+
+    private static func descriptor(_ call: Call, _ answer: Errno?) throws(Errno) -> Outcome {
+        _ = try call.openDescription(0)
+        if let answer { throw answer }
+        return .zero
+    }
+
+    /// socket(2) knows no family until a Socket Manager is there; nothing that is open is a socket.
+    private static let sockets: [(Int, String, SystemCallHandler)] =
+        [(41, "socket"), (53, "socketpair")].map { ($0.0, $0.1, noFamily) }
+        + [
+            (42, "connect"), (43, "accept"), (44, "sendto"), (45, "recvfrom"), (46, "sendmsg"), (47, "recvmsg"),
+            (48, "shutdown"), (49, "bind"), (50, "listen"), (51, "getsockname"), (52, "getpeername"),
+            (54, "setsockopt"), (55, "getsockopt"), (288, "accept4"), (299, "recvmmsg"), (307, "sendmmsg"),
+        ].map { ($0.0, $0.1, noSocket) }
+
+    @Sendable private static func noFamily(_ call: Call) throws(Errno) -> Outcome { throw Errno(97) }  // EAFNOSUPPORT
+
+    @Sendable private static func noSocket(_ call: Call) throws(Errno) -> Outcome {
+        _ = try call.openDescription(0)
+        throw .ENOTSOCK
+    }
+}

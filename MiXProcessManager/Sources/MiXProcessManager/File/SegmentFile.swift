@@ -1,0 +1,165 @@
+import CChorus
+import CMiXFile
+import Glibc
+import Synchronization
+
+/// A regular file: its data moves between its segment and the program without a server (sgReadThread).
+final class SegmentFile: RemoteObject, @unchecked Sendable {
+    // Sendable: see RemoteObject.
+    private let data: SegmentData
+
+    init(_ manager: ProcessManager, server: KnUniqueId, reply: MixObjReply, flags: UInt32, segment: KnCap) {
+        data = SegmentData(segment: segment, lock: manager.files.appendLock(reply.key.object))
+        super.init(manager, server: server, reply: reply, flags: flags)
+    }
+
+    override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
+        .done(Int64(try data.read(call, ranges, at: place, or: offset)))
+    }
+
+    override func write(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
+        .done(Int64(try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)))
+    }
+
+    override func seek(_ to: Int64, _ whence: Int32) throws(Errno) -> Int64 {
+        try data.seek(manager, to, whence, offset)
+    }
+
+    override func segment(protection: UInt32, _ cred: MixCred) throws(Errno) -> KnCap {
+        data.segment
+    }
+
+    override func ioctl(_ call: Call, _ command: UInt32, _ argument: UInt64) throws(Errno) -> Outcome {
+        guard command == Ioctl.bytesReadable else { throw .ENOTTY }
+        let left = Int64(clamping: try data.size(manager)) - position
+        try call.writeStruct(Int32(clamping: max(0, left)), at: argument)
+        return .zero
+    }
+}
+
+/// The operations on a segment that holds a file's bytes, for files of servers and for memfds.
+struct SegmentData: Sendable {
+    let segment: KnCap
+    /// Excludes other appending writes to the same file.
+    let lock: Lock
+
+    func size(_ manager: ProcessManager) throws(Errno) -> UInt64 {
+        var stat = KnSgStat()
+        var segment = segment
+        try manager.check(manager.nucleus.sgStat(&segment, &stat))
+        return stat.size
+    }
+
+    func read(_ call: Call, _ ranges: UserRanges, at place: Int64?, or offset: borrowing Mutex<Int64>) throws(Errno)
+        -> Int
+    {
+        if let place { return try read(call, ranges, from: place) }
+        return try offset.withLock { (now) throws(Errno) -> Int in
+            let moved = try read(call, ranges, from: now)
+            now += Int64(moved)
+            return moved
+        }
+    }
+
+    private func read(_ call: Call, _ ranges: UserRanges, from start: Int64) throws(Errno) -> Int {
+        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: 0)
+        var moved = 0
+        for index in 0..<ranges.count {
+            let range = ranges[index]
+            if range.size == 0 { continue }
+            object.size = VmSize(range.size)
+            let result = call.nucleus.sgReadThread(&object, call.thread, range.address)
+            if result < 0 {
+                if moved > 0 { return moved }
+                throw ProcessManager.errno(ofCode: result)
+            }
+            moved += Int(result)
+            object.startOffset += VmOffset(result)
+            if Int(result) < range.size { break }
+        }
+        return moved
+    }
+
+    func write(
+        _ call: Call, _ ranges: UserRanges, at place: Int64?, or offset: borrowing Mutex<Int64>, append: Bool
+    ) throws(Errno) -> Int {
+        if append {
+            // O_APPEND counts for pwrite too on Linux (pwrite(2), BUGS).
+            let (moved, behind) = try lock.withLock { () throws(Errno) -> (Int, Int64) in
+                let start = Int64(clamping: try size(call.manager))
+                let moved = try write(call, ranges, to: start)
+                return (moved, start + Int64(moved))
+            }
+            if place == nil { offset.withLock { $0 = behind } }
+            return moved
+        }
+        if let place { return try write(call, ranges, to: place) }
+        return try offset.withLock { (now) throws(Errno) -> Int in
+            let moved = try write(call, ranges, to: now)
+            now += Int64(moved)
+            return moved
+        }
+    }
+
+    private func write(_ call: Call, _ ranges: UserRanges, to start: Int64) throws(Errno) -> Int {
+        let room = try FileSizeLimit.room(call, at: start, wanted: ranges.total)
+        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: 0)
+        var moved = 0
+        for index in 0..<ranges.count where moved < room {
+            let range = ranges[index]
+            if range.size == 0 { continue }
+            object.size = VmSize(min(range.size, room - moved))
+            let result = call.nucleus.sgWriteThread(&object, call.thread, range.address)
+            if result < 0 {
+                if moved > 0 { return moved }
+                if result == K_ENOMEM { throw .ENOSPC }
+                throw result == K_EPRIV ? .EBADF : ProcessManager.errno(ofCode: result)
+            }
+            moved += Int(result)
+            object.startOffset += VmOffset(result)
+            if Int(result) < range.size { break }
+        }
+        return moved
+    }
+
+    func seek(_ manager: ProcessManager, _ to: Int64, _ whence: Int32, _ offset: borrowing Mutex<Int64>) throws(Errno)
+        -> Int64
+    {
+        switch whence {
+        case 3, 4:  // SEEK_DATA, SEEK_HOLE
+            let size = try size(manager)
+            guard to >= 0, UInt64(to) < size else { throw .ENXIO }
+            var found: VmOffset = 0
+            var segment = segment
+            let code = manager.nucleus.sgSeek(&segment, VmOffset(to), whence - 3, &found)
+            if code < 0 { throw .ENXIO }
+            return offset.withLock {
+                $0 = Int64(clamping: min(found, size))
+                return $0
+            }
+        default:
+            let size = whence == SEEK_END ? Int64(clamping: try size(manager)) : 0
+            return try offset.withLock { (now) throws(Errno) -> Int64 in
+                now = try RemoteObject.moved(now, to, whence, size)
+                return now
+            }
+        }
+    }
+}
+
+/// RLIMIT_FSIZE (setrlimit(2)) and the largest offset.
+enum FileSizeLimit {
+    /// How many of `wanted` bytes may be written at `start`; EFBIG, with SIGXFSZ for the process' own limit.
+    static func room(_ call: Call, at start: Int64, wanted: Int) throws(Errno) -> Int {
+        let limit = call.process.limits[.fileSize].soft
+        if limit < UInt64(Int64.max) && wanted > 0 {
+            guard UInt64(start) < limit else {
+                call.manager.post(.from(call.process, 25, code: SignalInfo.kernel), to: call.task)
+                throw .EFBIG
+            }
+            return min(wanted, Int(limit - UInt64(start)))
+        }
+        guard start <= Int64.max - Int64(wanted) else { throw .EFBIG }
+        return wanted
+    }
+}

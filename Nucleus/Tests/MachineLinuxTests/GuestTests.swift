@@ -22,30 +22,39 @@ final class MiniKernel: @unchecked Sendable {
     init?() {
         let host = LinuxHost()
         site = Site(host: host)
-        let zygote = getenv("CHORUS_ZYGOTE").map { String(cString: $0) } ?? "/tmp/chorus-zygote"
-        guard let guests = LinuxGuests(site: site, zygotePath: zygote, reap: { pid, done in
-            Reaper.shared.register(pid) { _, status in done(status) }
-        }) else { return nil }
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let zygote = getenv("CHORUS_ZYGOTE").map { String(cString: $0) } ?? "/\(root)/build/lib/chorus-zygote"
+        guard
+            let guests = LinuxGuests(
+                site: site, zygotePath: zygote,
+                reap: { pid, done in
+                    Reaper.shared.register(pid) { _, status in done(status) }
+                })
+        else { return nil }
         self.guests = guests
         site.unix = guests
         site.log = { level, line in print("log", level, line) }
         let owner = site.createActor(name: "mini", privilege: K_SUPACTOR)
         actor = site.createActor(name: "guest", privilege: K_UNIXACTOR, creator: owner)
         let me = Unmanaged.passUnretained(self)
-        _ = guests.trapConnect(owner, UInt32(K_TRAP_SYSCALL), { cookie, frame in
-            guard let cookie, let frame else { return K_EINVAL }
-            let me = Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue()
-            me.calls.wrappingAdd(1, ordering: .relaxed)
-            if let answer = me.answer { return answer(me, frame) }
-            return me.standard(frame)
-        }, me.toOpaque())
-        _ = guests.exceptionHandler(owner, { cookie, frame in
-            guard let cookie, let frame else { return K_EINVAL }
-            let me = Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue()
-            me.faults.wrappingAdd(1, ordering: .relaxed)
-            me.exitCode.store(1000 + frame.pointee.number, ordering: .releasing)
-            return K_PARKED
-        }, me.toOpaque())
+        _ = guests.trapConnect(
+            owner, UInt32(K_TRAP_SYSCALL),
+            { cookie, frame in
+                guard let cookie, let frame else { return K_EINVAL }
+                let me = Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue()
+                me.calls.wrappingAdd(1, ordering: .relaxed)
+                if let answer = me.answer { return answer(me, frame) }
+                return me.standard(frame)
+            }, me.toOpaque())
+        _ = guests.exceptionHandler(
+            owner,
+            { cookie, frame in
+                guard let cookie, let frame else { return K_EINVAL }
+                let me = Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue()
+                me.faults.wrappingAdd(1, ordering: .relaxed)
+                me.exitCode.store(1000 + frame.pointee.number, ordering: .releasing)
+                return K_PARKED
+            }, me.toOpaque())
     }
 
     func standard(_ frame: UnsafeMutablePointer<KnTrapFrame>) -> Int32 {
@@ -67,9 +76,11 @@ final class MiniKernel: @unchecked Sendable {
         self.li = li
         guard let thread = try? site.thread(li) else { return false }
         var text = KnRgnDesc(
-            startAddr: 0x400000, size: 4096, options: UInt32(K_READABLE | K_WRITABLE | K_EXECUTABLE), opaque: 0, endAddr: 0)
+            startAddr: 0x400000, size: 4096, options: UInt32(K_READABLE | K_WRITABLE | K_EXECUTABLE), opaque: 0,
+            endAddr: 0)
         guard guests.rgnAllocate(actor, &text) == K_OK else { return false }
-        var stack = KnRgnDesc(startAddr: 0x4ff000, size: 4096, options: UInt32(K_READABLE | K_WRITABLE), opaque: 0, endAddr: 0)
+        var stack = KnRgnDesc(
+            startAddr: 0x4ff000, size: 4096, options: UInt32(K_READABLE | K_WRITABLE), opaque: 0, endAddr: 0)
         guard guests.rgnAllocate(actor, &stack) == K_OK else { return false }
         let copied = code.withUnsafeBytes { guests.copyOut(thread, $0, 0x400000, deferred: false) }
         guard copied == K_OK else { return false }
@@ -111,11 +122,111 @@ private let getpidExit: [UInt8] = [0xb8, 39, 0, 0, 0, 0x0f, 5, 0x89, 0xc7, 0xb8,
         kernel.end()
     }
 
+    @Test func aForkedGuestRunsOnItsOwnCopy() throws {
+        let kernel = try #require(MiniKernel())
+        let child = Atomic<Int32>(-1)
+        kernel.answer = { kernel, frame in
+            guard frame.pointee.number == 57 else {
+                let code = Int32(truncatingIfNeeded: frame.pointee.args.0)
+                if frame.pointee.thread == kernel.li {
+                    kernel.exitCode.store(code, ordering: .releasing)
+                } else {
+                    child.store(code, ordering: .releasing)
+                }
+                return K_PARKED
+            }
+            let other = kernel.site.createActor(name: "child", privilege: K_UNIXACTOR, creator: kernel.actor.creator)
+            guard kernel.guests.rgnDup(other, kernel.actor, UInt32(K_RGNDUP_COPY)) == K_OK else { return K_OK }
+            let source = try? kernel.site.thread(frame.pointee.thread)
+            guard case .success(let li) = kernel.guests.threadCreate(other, KnThreadStart(), from: source),
+                let thread = try? kernel.site.thread(li)
+            else { return K_OK }
+            _ = kernel.guests.trapComplete(thread, 0, context: false)
+            frame.pointee.result = 77
+            return K_OK
+        }
+        // mov ecx.. : mov byte [0x4ff000],1; mov eax,57; syscall; test eax,eax; jz child; (parent) spin: cmp byte [0x4ff000],1
+        // mov edi,eax; mov eax,60; syscall; child: mov byte [0x4ff000],2; movzx edi,byte [0x4ff000]; mov eax,60; syscall
+        let code: [UInt8] = [
+            0xc6, 0x04, 0x25, 0, 0xf0, 0x4f, 0, 1, 0xb8, 57, 0, 0, 0, 0x0f, 5, 0x85, 0xc0, 0x74, 0x11, 0x0f, 0xb6, 0x3c,
+            0x25,
+            0, 0xf0, 0x4f, 0, 0x01, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 5, 0xc6, 0x04, 0x25, 0, 0xf0, 0x4f, 0, 2, 0x0f, 0xb6,
+            0x3c,
+            0x25, 0, 0xf0, 0x4f, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5,
+        ]
+        try #require(kernel.start(code))
+        #expect(kernel.wait() == 78)
+        for _ in 0..<2000 where child.load(ordering: .acquiring) == -1 { usleep(500) }
+        #expect(child.load(ordering: .acquiring) == 2)
+        for actor in kernel.site.allActors where actor.isUnix { kernel.site.deleteActor(actor) }
+    }
+
+    @Test func anAbortReachesARunningGuest() throws {
+        let kernel = try #require(MiniKernel())
+        let me = Unmanaged.passUnretained(kernel).toOpaque()
+        _ = kernel.guests.abortHandler(
+            kernel.actor,
+            { cookie, li, _ in
+                guard let cookie else { return K_EINVAL }
+                let kernel = Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue()
+                guard let thread = try? kernel.site.thread(li) else { return K_EINVAL }
+                var context = KnThreadCtx()
+                guard kernel.guests.threadContext(thread, &context, nil) == K_OK else { return K_EINVAL }
+                context.rip += 2  // behind the endless jump
+                context.rdi = 5
+                guard kernel.guests.threadContext(thread, nil, &context) == K_OK else { return K_EINVAL }
+                return K_CONTEXT
+            }, me)
+        // jmp .; mov eax,60; syscall
+        try #require(kernel.start([0xeb, 0xfe, 0xb8, 60, 0, 0, 0, 0x0f, 5]))
+        usleep(20_000)
+        let thread = try kernel.site.thread(kernel.li)
+        #expect(kernel.guests.threadAbort(thread) == K_OK)
+        #expect(kernel.wait() == 5)
+        kernel.end()
+    }
+
+    @Test func anEmptiedActorStartsAfresh() throws {
+        let kernel = try #require(MiniKernel())
+        kernel.answer = { kernel, frame in
+            guard frame.pointee.number == 59, let thread = try? kernel.site.thread(frame.pointee.thread) else {
+                return kernel.standard(frame)
+            }
+            guard kernel.guests.actorRenew(kernel.actor, thread) == K_OK else { return K_OK }
+            var text = KnRgnDesc(
+                startAddr: 0x600000, size: 4096, options: UInt32(K_READABLE | K_WRITABLE | K_EXECUTABLE), opaque: 0,
+                endAddr: 0)
+            guard kernel.guests.rgnAllocate(kernel.actor, &text) == K_OK else { return K_OK }
+            // mov edi,33; mov eax,60; syscall
+            let code: [UInt8] = [0xbf, 33, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5]
+            _ = code.withUnsafeBytes { kernel.guests.copyOut(thread, $0, 0x600000, deferred: true) }
+            var context = KnThreadCtx()
+            context.rip = 0x600000
+            context.rsp = 0x601000
+            _ = kernel.guests.threadContext(thread, nil, &context)
+            return K_CONTEXT
+        }
+        // mov eax,59; syscall
+        try #require(kernel.start([0xb8, 59, 0, 0, 0, 0x0f, 5, 0x0f, 0x0b]))
+        #expect(kernel.wait() == 33)
+        kernel.end()
+    }
+
+    @Test func aHostKillIsNoticed() throws {
+        let kernel = try #require(MiniKernel())
+        try #require(kernel.start([0xeb, 0xfe]))
+        usleep(10_000)
+        _ = kill(kernel.actor.hostPid, SIGKILL)
+        #expect(kernel.wait() == 1000 + SIGKILL)
+        kernel.end()
+    }
+
     @Test func registersSurviveManyTraps() throws {
         let kernel = try #require(MiniKernel())
         // mov ebx,100000; l: mov eax,39; syscall; dec ebx; jnz l; mov edi,ebx; mov eax,60; syscall
         let code: [UInt8] = [
-            0xbb, 0xa0, 0x86, 1, 0, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0xff, 0xcb, 0x75, 0xf5, 0x89, 0xdf, 0xb8, 60, 0, 0, 0, 0x0f, 5,
+            0xbb, 0xa0, 0x86, 1, 0, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0xff, 0xcb, 0x75, 0xf5, 0x89, 0xdf, 0xb8, 60, 0, 0, 0,
+            0x0f, 5,
         ]
         let begin = kernel.site.host.now()
         try #require(kernel.start(code))

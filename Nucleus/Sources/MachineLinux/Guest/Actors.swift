@@ -21,7 +21,9 @@ extension LinuxGuests: UnixMachine {
     }
 
     public func actorRenew(_ actor: Actor, _ thread: Thread) -> Int32 {
-        guard let guestActor = actor.guest as? GuestActor, let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        guard let guestActor = actor.guest as? GuestActor, let guest = guest(thread), guest.isHeld else {
+            return K_EINVAL
+        }
         guard let zygote = startZygote(), let blank = zygote.take(self) else { return K_EHOST }
         let old = guestActor.process
         let others = guestActor.threads.withLock { list in
@@ -87,7 +89,8 @@ extension LinuxGuests: UnixMachine {
     /// Its host process, for an address range that is the guest's own: never the stub or a mailbox.
     private func reachable(_ actor: Actor, _ address: VmAddr, _ size: Int) -> Int32? {
         guard let guestActor = actor.guest as? GuestActor, let process = guestActor.process else { return nil }
-        guard !process.dead.load(ordering: .acquiring), address < MB_GUEST_TOP, UInt64(size) <= MB_GUEST_TOP - address else {
+        guard !process.dead.load(ordering: .acquiring), address < MB_GUEST_TOP, UInt64(size) <= MB_GUEST_TOP - address
+        else {
             return nil
         }
         let pid = process.pid.load(ordering: .acquiring)
@@ -118,7 +121,9 @@ extension LinuxGuests: UnixMachine {
         _ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>
     ) -> Int32 {
         guard trap == K_TRAP_SYSCALL, handlers.owner === owner else { return K_EPRIV }
-        guard UInt64(first) + UInt64(sigs.count) <= UInt64(MB_SIGS), let base = sigs.baseAddress else { return K_EINVAL }
+        guard UInt64(first) + UInt64(sigs.count) <= UInt64(MB_SIGS), let base = sigs.baseAddress else {
+            return K_EINVAL
+        }
         // KnTrapSig and mb_sig are the same 24 bytes.
         let to = UnsafeMutableRawPointer(control) + 4096 + Int(first) * MemoryLayout<KnTrapSig>.size
         to.copyMemory(from: base, byteCount: sigs.count * MemoryLayout<KnTrapSig>.size)

@@ -126,7 +126,9 @@ enum FpuImage {
         func u64(_ offset: Int) -> UInt64 { image.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
         guard u32(24) & ~0xffff == 0 else { return false }  // mxcsr: reserved bits fault
         let size = Int(u32(480)), extended = Int(u32(468))  // sw_reserved: xstate_size, extended_size
-        guard u32(464) == 0x4650_5853, extended == image.count, size + 4 <= image.count, size >= 576 else { return false }
+        guard u32(464) == 0x4650_5853, extended == image.count, size + 4 <= image.count, size >= 576 else {
+            return false
+        }
         guard u32(size) == 0x4650_5845 else { return false }  // magic2 behind the state
         let features = u64(472)
         guard features & ~supported == 0, u64(512) & ~features == 0, u64(520) == 0 else { return false }

@@ -25,7 +25,8 @@ extension LinuxGuests {
                         guard address >= start, length <= GuestThread.copyBase else { continue }
                         let skip = address - start
                         guard skip <= UInt64(length), size <= length - Int(skip) else { continue }
-                        guard offset >= Int(MB_PAYLOAD), offset + length <= Int(MB_PAYLOAD) + GuestThread.copyBase else {
+                        guard offset >= Int(MB_PAYLOAD), offset + length <= Int(MB_PAYLOAD) + GuestThread.copyBase
+                        else {
                             continue
                         }
                         return UnsafeRawPointer(guest.area) + offset + Int(skip)

@@ -7,7 +7,8 @@ import Synchronization
 /// Commanding a held thread's stub. Callers hold `dialogue`.
 extension GuestThread {
     /// Queues one operation; its index, valid until the next `flush`.
-    func queue(_ op: Int, number: Int = 0, fd: UInt32 = OP_NOFD, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0,
+    func queue(
+        _ op: Int, number: Int = 0, fd: UInt32 = OP_NOFD, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0,
         _ a3: UInt64 = 0, _ a4: UInt64 = 0, _ a5: UInt64 = 0
     ) -> Int {
         let index = queued
@@ -42,7 +43,8 @@ extension GuestThread {
     }
 
     /// Runs one operation behind what is queued; its result, or nil if the guest is gone.
-    func perform(_ op: Int, number: Int = 0, fd: UInt32 = OP_NOFD, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0,
+    func perform(
+        _ op: Int, number: Int = 0, fd: UInt32 = OP_NOFD, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0,
         _ a3: UInt64 = 0, _ a4: UInt64 = 0, _ a5: UInt64 = 0
     ) -> Int64? {
         guard reserve(operations: 1) else { return nil }
@@ -51,7 +53,8 @@ extension GuestThread {
         return result(index)
     }
 
-    func hostCall(_ number: Int, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0, _ a3: UInt64 = 0,
+    func hostCall(
+        _ number: Int, _ a0: UInt64 = 0, _ a1: UInt64 = 0, _ a2: UInt64 = 0, _ a3: UInt64 = 0,
         _ a4: UInt64 = 0, _ a5: UInt64 = 0
     ) -> Int64? { perform(OP_SYSCALL, number: number, a0, a1, a2, a3, a4, a5) }
 
@@ -66,7 +69,9 @@ extension GuestThread {
             mb_store(word, post)
             mb_fence()
             // Never wake a side that does not sleep: it costs microseconds (trap.md).
-            if withUnsafePointer(to: &area.pointee.guest.sleeping, { mb_load($0) }) != 0 { _ = guest_futex_wake(word, 1) }
+            if withUnsafePointer(to: &area.pointee.guest.sleeping, { mb_load($0) }) != 0 {
+                _ = guest_futex_wake(word, 1)
+            }
         }
     }
 

@@ -40,7 +40,9 @@ public final class LinuxGuests: @unchecked Sendable {
     ) {
         guard let areas = AreaTable() else { return nil }
         let descriptor = guest_memfd("chorus-control", UInt64(MB_CONTROL_SIZE), 1)
-        guard descriptor >= 0, let pages = guest_map_shared(nil, UInt64(MB_CONTROL_SIZE), descriptor) else { return nil }
+        guard descriptor >= 0, let pages = guest_map_shared(nil, UInt64(MB_CONTROL_SIZE), descriptor) else {
+            return nil
+        }
         let readOnly = guest_reopen_readonly(descriptor)
         closeDescriptor(descriptor)
         let event = guest_eventfd()
@@ -56,6 +58,7 @@ public final class LinuxGuests: @unchecked Sendable {
         reaping = reap
         occupants = .allocate(capacity: AreaTable.capacity)
         occupants.initialize(repeating: nil, count: AreaTable.capacity)
+        (site.host as? LinuxHost)?.willBlock = { TrapPool.willBlock() }
     }
 
     func space(_ actor: Actor) -> GuestSpace? { (actor.guest as? GuestActor)?.space }

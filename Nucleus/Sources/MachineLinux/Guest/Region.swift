@@ -33,7 +33,8 @@ struct Region {
         object.startOffset = offset
         object.size = size
         return KnRgnStat(
-            rgn: KnRgnDesc(startAddr: start, size: size, options: options, opaque: opaque, endAddr: end), object: object,
+            rgn: KnRgnDesc(startAddr: start, size: size, options: options, opaque: opaque, endAddr: end),
+            object: object,
             isPrivate: isPrivate ? 1 : 0, pad: 0)
     }
 }

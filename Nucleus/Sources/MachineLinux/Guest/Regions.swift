@@ -11,7 +11,8 @@ extension LinuxGuests {
     /// Checks a range: page-aligned start, below the guest's top; the size rounded up.
     private func range(_ rgn: KnRgnDesc) -> (start: VmAddr, end: VmAddr)? {
         let size = (rgn.size &+ Self.pageMask) & ~Self.pageMask
-        guard rgn.startAddr & Self.pageMask == 0, size > 0, size <= MB_GUEST_TOP, rgn.startAddr <= MB_GUEST_TOP - size else {
+        guard rgn.startAddr & Self.pageMask == 0, size > 0, size <= MB_GUEST_TOP, rgn.startAddr <= MB_GUEST_TOP - size
+        else {
             return nil
         }
         return (rgn.startAddr, rgn.startAddr + size)
@@ -55,8 +56,11 @@ extension LinuxGuests {
         let error = knError(host: result)
         guard error == K_OK else { return error }
         var region = Region(
-            start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: nil, isPrivate: !shares)
-        if shares { region.shared = KnUniqueId(uiHead: 1, uiTail: sharedNames.wrappingAdd(1, ordering: .relaxed).newValue) }
+            start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: nil,
+            isPrivate: !shares)
+        if shares {
+            region.shared = KnUniqueId(uiHead: 1, uiTail: sharedNames.wrappingAdd(1, ordering: .relaxed).newValue)
+        }
         space.insert(region)
         return K_OK
     }
@@ -162,7 +166,9 @@ extension LinuxGuests {
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
         // Only advice that stays inside the address space: never DONTFORK or what changes another's view.
-        let allowed: Set<Int32> = [MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, 8, 14, 15, 20, 21]
+        let allowed: Set<Int32> = [
+            MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, 8, 14, 15, 20, 21,
+        ]
         guard allowed.contains(advice) else { return K_EINVAL }
         return knError(
             host: agent.dialogue.withLock { _ in

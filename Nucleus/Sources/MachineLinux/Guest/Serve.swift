@@ -128,7 +128,9 @@ extension LinuxGuests {
 
     func sendKick(_ guest: GuestThread) {
         let pid = guest.process.pid.load(ordering: .acquiring)
-        if pid > 0, !guest.process.dead.load(ordering: .acquiring) { _ = guest_tgkill(pid, guest.hostTid, Self.kickSignal) }
+        if pid > 0, !guest.process.dead.load(ordering: .acquiring) {
+            _ = guest_tgkill(pid, guest.hostTid, Self.kickSignal)
+        }
     }
     static var kickSignal: Int32 { 64 }
 

@@ -23,7 +23,9 @@ extension LinuxGuests {
             var flags = UInt64(HOST_CLONE_PARENT) | UInt64(SIGCHLD)
             if isThread {
                 guard guestActor.process === from.process else { return .failure(.invalid) }
-                flags = UInt64(HOST_CLONE_VM | HOST_CLONE_FS | HOST_CLONE_FILES | HOST_CLONE_SIGHAND | HOST_CLONE_THREAD | HOST_CLONE_SYSVSEM)
+                flags = UInt64(
+                    HOST_CLONE_VM | HOST_CLONE_FS | HOST_CLONE_FILES | HOST_CLONE_SIGHAND | HOST_CLONE_THREAD
+                        | HOST_CLONE_SYSVSEM)
             } else {
                 guard let duplicate = guestActor.duplicate else { return .failure(.invalid) }
                 if duplicate.flags & K_RGNDUP_SHARE != 0 { flags |= UInt64(HOST_CLONE_VM) }
@@ -98,7 +100,8 @@ extension LinuxGuests {
         guard zygote.vdso.end > zygote.vdso.start else { return [] }
         return [
             Region(
-                start: zygote.vdso.start, end: zygote.vdso.end, options: K_READABLE | K_EXECUTABLE, opaque: 0x76, segment: nil,
+                start: zygote.vdso.start, end: zygote.vdso.end, options: K_READABLE | K_EXECUTABLE, opaque: 0x76,
+                segment: nil,
                 isPrivate: true)
         ]
     }

@@ -32,8 +32,10 @@ final class TrapPool: @unchecked Sendable {
 
     /// What a pool thread is doing; lives on its stack.
     final class Server {
+        unowned let pool: TrapPool
         var leads = false
         var serving: GuestThread?
+        init(_ pool: TrapPool) { self.pool = pool }
     }
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
@@ -59,7 +61,7 @@ final class TrapPool: @unchecked Sendable {
     }
 
     private func run() {
-        let server = Server()
+        let server = Server(self)
         pthread_setspecific(Self.key, Unmanaged.passUnretained(server).toOpaque())
         while !stopping.load(ordering: .relaxed) {
             if leading.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged {
@@ -75,9 +77,9 @@ final class TrapPool: @unchecked Sendable {
     }
 
     /// Called by the host services when the calling thread is about to sleep: a follower takes the lead.
-    static func willBlock(_ guests: LinuxGuests) {
+    static func willBlock() {
         guard let server = server(), server.leads else { return }
-        guests.pool.handOver(server)
+        server.pool.handOver(server)
     }
 
     private func handOver(_ server: Server) {
@@ -182,7 +184,9 @@ final class TrapPool: @unchecked Sendable {
         guests.sendKick(guest)
         kicks.withLock { $0.append(guest) }
         kicksOwed.store(true, ordering: .sequentiallyConsistent)
-        if withUnsafeMutablePointer(to: &guests.control.pointee.poolSleeping, { mb_load($0) }) != 0 { guests.wakePool() }
+        if withUnsafeMutablePointer(to: &guests.control.pointee.poolSleeping, { mb_load($0) }) != 0 {
+            guests.wakePool()
+        }
     }
 
     private func retryKicks() -> Bool {

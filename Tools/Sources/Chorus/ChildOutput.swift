@@ -6,7 +6,7 @@ import Loader
 enum ChildOutput {
     static func of(_ words: [String]) throws(LoadError) -> String {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw LoadError("no pipe: \(String(cString: strerror(errno)))") }
+        guard tool_pipe(&ends) == 0 else { throw LoadError("no pipe: \(String(cString: strerror(errno)))") }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

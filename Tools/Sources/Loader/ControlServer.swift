@@ -13,22 +13,14 @@ final class ControlServer: Sendable {
         guard let directory = ControlSocket.directory(create: true) else { return nil }
         self.site = site
         path = "\(directory)/\(site.name).sock"
-        var address = sockaddr_un()
-        let size = tool_unix_address(path, &address)
-        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        if size == 0 || listener < 0 { return nil }
-        let other = ControlSocket.connect(path)
+        let other = tool_connect(path)
         if other >= 0 {  // a live site of this name keeps its socket
             Glibc.close(other)
-            Glibc.close(listener)
             return nil
         }
         unlink(path)
-        // The directory is 0700 already; the mode is for those who look.
-        guard tool_bind(listener, &address, size) == 0, chmod(path, 0o600) == 0, listen(listener, 8) == 0 else {
-            Glibc.close(listener)
-            return nil
-        }
+        listener = tool_listen(path)
+        if listener < 0 { return nil }
     }
 
     func start() {
@@ -71,7 +63,7 @@ final class ControlServer: Sendable {
 public enum ControlClient {
     public static func ask(site: String, _ question: String) throws(LoadError) -> String {
         guard let path = ControlSocket.path(site) else { throw LoadError("no site \"\(site)\" is running") }
-        let descriptor = ControlSocket.connect(path)
+        let descriptor = tool_connect(path)
         if descriptor < 0 {
             let known = ControlSocket.sites()
             throw LoadError(

@@ -35,7 +35,7 @@ public enum ControlSocket {
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             guard file.hasSuffix(".sock") else { continue }
-            let socket = connect("\(path)/\(file)")
+            let socket = tool_connect("\(path)/\(file)")
             if socket >= 0 {
                 close(socket)
                 found.append(String(file.dropLast(5)))
@@ -44,25 +44,6 @@ public enum ControlSocket {
             }
         }
         return found.sorted()
-    }
-
-    /// A connected descriptor, or -1 with errno.
-    static func connect(_ path: String) -> Int32 {
-        var address = sockaddr_un()
-        let size = tool_unix_address(path, &address)
-        if size == 0 {
-            errno = ENAMETOOLONG
-            return -1
-        }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        if descriptor < 0 { return -1 }
-        if tool_connect(descriptor, &address, size) != 0 {
-            let error = errno
-            close(descriptor)
-            errno = error
-            return -1
-        }
-        return descriptor
     }
 }
 

@@ -23,8 +23,9 @@ let package = Package(
         .target(name: "Nucleus", dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"]),
         .executableTarget(name: "ChorusActorHost", dependencies: ["KnLane", "CLane", "CChorus"]),  // user servers live here
         .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore"]),
+        .testTarget(name: "MachineLinuxTests", dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus"]),
         .testTarget(
-            name: "KnLaneTests", dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "ChorusActorHost"],
+            name: "KnLaneTests", dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "MachineLinux", "ChorusActorHost"],
             exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,6 +1,7 @@
 /* Starts a chorus-actor-host. */
 #define _GNU_SOURCE
 #include "CLane.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -61,4 +62,9 @@ int32_t kn_lane_die_with(int32_t parent) {
 
 void kn_lane_complain(const char *line) {
     if (write(STDERR_FILENO, line, strlen(line)) < 0) return; /* nobody left to tell */
+}
+
+const char *kn_lane_object(const void *address) {
+    Dl_info info;
+    return dladdr(address, &info) != 0 ? info.dli_fname : NULL;
 }

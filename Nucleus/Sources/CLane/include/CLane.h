@@ -94,6 +94,8 @@ int32_t kn_lane_socketpair(int32_t pair[2]);
 /* In the host: dies when the nucleus dies, and leaves the terminal's signals to it. Negative if it is dead already. */
 int32_t kn_lane_die_with(int32_t parent);
 
+/* Path of the object that holds `address`, or NULL. */
+const char *kn_lane_object(const void *address);
 /* To standard error, whole. */
 void kn_lane_complain(const char *line);
 

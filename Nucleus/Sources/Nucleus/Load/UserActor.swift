@@ -54,15 +54,21 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         defer { close(pair.1) }
         let far = pair.1
         let name = actor.name
+        process.withLock { $0.socket = pair.0 }
+        pool = LanePool(actor.site.host) { [unowned self] in makeLane($0) }
         let pid = Reaper.shared.spawning {
-            Spawner.shared.run { kn_lane_spawn(path, name, far) }
+            let pid = Spawner.shared.run { kn_lane_spawn(path, name, far) }
+            // Before its death can be told.
+            process.withLock { $0.pid = max(pid, 0) }
+            return pid
         } _: { [weak self] _, status in
             self?.hostEnded(status)
         }
-        process.withLock { $0 = Process(pid: max(pid, 0), socket: pair.0) }
-        guard pid > 0 else { return K_EHOST }
+        guard pid > 0 else {
+            actor.site.report(0, "\(name): \(path) cannot be started: \(String(cString: strerror(-pid)))")
+            return K_EHOST
+        }
         actor.hostPid = pid
-        pool = LanePool(actor.site.host) { [unowned self] in makeLane($0) }
         return K_OK
     }
 

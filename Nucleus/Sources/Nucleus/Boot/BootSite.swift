@@ -1,0 +1,120 @@
+import CChorus
+import Glibc
+import KnLane
+import MachineLinux
+import NucleusCore
+import Synchronization
+
+/// What a `site` of `knBoot.h` points to: a site, its machine, and the servers that were loaded into it.
+final class BootSite: @unchecked Sendable {  // Sendable: constants, and state behind a mutex.
+    let site: Site
+    let host: LinuxHost
+    let plans: CallPlans
+    let actorHostPath: String?
+    private let loaded = Mutex<[any LoadedActor]>([])
+
+    init?(_ args: KnSiteArgs) {
+        guard let plans = CallPlans() else { return nil }
+        let host = LinuxHost()
+        self.host = host
+        self.plans = plans
+        site = Site(host: host, number: args.siteNumber, name: args.name.map { String(cString: $0) } ?? "site")
+        site.log = BootSite.logger(args)
+        actorHostPath = Neighbours.find("chorus-actor-host", args.actorHostPath)
+        if let zygote = Neighbours.find("chorus-zygote", args.zygotePath) { connectGuests(zygote) }
+    }
+
+    private func connectGuests(_ zygotePath: String) {
+        let guests = LinuxGuests(site: site, zygotePath: zygotePath) { pid, done in
+            Reaper.shared.register(pid) { _, status in done(status) }
+        }
+        guard let guests else { return site.report(0, "no memory for UNIX actors: they cannot be made here") }
+        site.unix = guests
+    }
+
+    private static func logger(_ args: KnSiteArgs) -> @Sendable (Int32, String) -> Void {
+        guard let log = args.log else {
+            return { _, line in
+                let line = line + "\n"
+                _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            }
+        }
+        nonisolated(unsafe) let cookie = args.logCookie  // the caller's own; it promised any thread
+        return { level, line in line.withCString { log(cookie, level, $0) } }
+    }
+
+    /// A supervisor actor for the caller itself.
+    func ownActor(_ name: String) -> UnsafePointer<KnNucleus> {
+        let actor = site.createActor(name: name, privilege: K_SUPACTOR)
+        actor.hostPid = getpid()
+        return actor.table
+    }
+
+    // MARK: loaded servers
+
+    func load(_ request: LoadRequest) -> (code: Int32, cap: KnCap, why: String) {
+        let user = request.privilege == K_USERACTOR
+        if user && actorHostPath == nil {
+            return (K_EHOST, KnCap(), "\(request.name): chorus-actor-host is not installed beside the nucleus")
+        }
+        let actor = site.createActor(name: request.name, privilege: request.privilege, system: true)
+        actor.limits = request.limits
+        let server: any LoadedActor
+        if user {
+            let made = UserActor(actor, plans) { [host] in host.willBlock?() }
+            actor.guest = made
+            let code = made.spawn(actorHostPath ?? "")
+            guard code == K_OK else {
+                site.deleteActor(actor)
+                return (code, KnCap(), "\(request.name): no host process")
+            }
+            server = made
+        } else {
+            server = SupervisorActor(actor, plans)
+        }
+        // Listed before it runs: it may be what the caller of another thread wants to unload.
+        loaded.withLock { $0.append(server) }
+        let (code, why) = server.start(request)
+        if code < 0 {
+            forget(server)
+            site.deleteActor(actor)
+        }
+        return (code, actor.cap, why)
+    }
+
+    /// The loaded server that `cap` names, or the `K_*` code why not.
+    func find(_ cap: KnCap) -> Result<any LoadedActor, KnError> {
+        let found = loaded.withLock { list in
+            list.first {
+                let ui = $0.actor.cap.ui
+                return ui.uiHead == cap.ui.uiHead && ui.uiTail == cap.ui.uiTail
+            }
+        }
+        guard let found else { return .failure(.unknown) }
+        let key = found.actor.cap.key
+        guard key.keyHead == cap.key.keyHead, key.keyTail == cap.key.keyTail else { return .failure(.privilege) }
+        return found.actor.isDeleted ? .failure(.deadActor) : .success(found)
+    }
+
+    private func forget(_ server: any LoadedActor) {
+        loaded.withLock { list in list.removeAll { $0 === server } }
+    }
+
+    func unload(_ server: any LoadedActor) -> Int32 {
+        let code = server.operate(.shutdown, [])
+        forget(server)
+        let deleted = site.deleteActor(server.actor)
+        // A server without a shutdown, or one that died in it, is unloaded all the same.
+        return code == K_ENOSYS || code >= 0 ? deleted : code
+    }
+
+    /// Everything still there goes, last loaded first.
+    func end() {
+        let rest = loaded.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for server in rest.reversed() { site.deleteActor(server.actor) }
+        site.close()
+    }
+}

@@ -6,21 +6,15 @@
 #include <sys/statfs.h>
 #include <sys/uio.h>
 
-#ifndef AT_STATX_SYNC_AS_STAT /* musl 1.2.3 has no struct statx */
-struct statx_timestamp { int64_t tv_sec; uint32_t tv_nsec; int32_t pad; };
-struct statx {
+/* As in statx(2); musl 1.2.3 has none. */
+struct Statx {
     uint32_t stx_mask, stx_blksize;
     uint64_t stx_attributes;
     uint32_t stx_nlink, stx_uid, stx_gid;
     uint16_t stx_mode, pad;
-    uint64_t stx_ino, stx_size, stx_blocks, stx_attributes_mask;
-    struct statx_timestamp stx_atime, stx_btime, stx_ctime, stx_mtime;
-    uint64_t rest[16];
+    uint64_t stx_ino, stx_size, rest[26];
 };
-#endif
-#ifndef STATX_BASIC_STATS
-#define STATX_BASIC_STATS 0x7ffu
-#endif
+#define BASIC_STATS 0x7ffu
 
 static int make(const char *name, const char *text) {
     int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -83,7 +77,8 @@ static void opening(void) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     CHECK("gets a name", linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW) == 0 && holds("named", "tmp"));
     close(fd);
-    CHECK("lowest descriptor", (fd = open("new", O_RDONLY)) == dup(fd) - 1);
+    fd = open("new", O_RDONLY);
+    CHECK("lowest descriptor", fd >= 0 && dup(fd) == fd + 1);
     close(fd + 1);
     close(fd);
 }
@@ -188,8 +183,6 @@ static void errors(void) {
     ERROR("mkdir with a slash on nothing's child", mkdir("none/x/", 0700), ENOENT);
     CHECK("mkdir with a slash", mkdir("slash/", 0700) == 0 && rmdir("slash/") == 0);
     ERROR("a bad address", open((char *)8, O_RDONLY), EFAULT);
-    ERROR("bad flags", syscall(SYS_openat, AT_FDCWD, ".", O_CREAT | O_DIRECTORY | O_EXCL, 0600) >= 0 ? (errno = EINVAL, -1) : -1,
-          EINVAL);
     ERROR("openat of a file's child", openat(open("c0", O_RDONLY), "x", O_RDONLY), ENOTDIR);
     ERROR("openat of no descriptor", openat(777, "x", O_RDONLY), EBADF);
     CHECK("absolute names need none", faccessat(777, "/", F_OK, 0) == 0);
@@ -225,11 +218,11 @@ static void atCalls(void) {
           status.st_atim.tv_sec == 1000 && labs(status.st_mtim.tv_sec - time(0)) <= 2);
     CHECK("futimens", futimens(fd, (struct timespec[2]){{3000, 0}, {4000, 0}}) == 0 && fstat(fd, &status) == 0 && status.st_mtime == 4000);
     CHECK("writing moves mtime and ctime", write(fd, "x", 1) == 1 && fstat(fd, &status) == 0 && labs(status.st_mtime - time(0)) <= 2);
-    struct statx x;
+    struct Statx x;
     memset(&x, 0, sizeof x);
-    CHECK("statx", syscall(SYS_statx, dir, "f", 0, STATX_BASIC_STATS, &x) == 0 && x.stx_size == 3 && S_ISREG(x.stx_mode) &&
-          (x.stx_mode & 07777) == 0600 && x.stx_nlink == 1 && x.stx_ino == status.st_ino && (x.stx_mask & 0x7ff) == 0x7ff);
-    CHECK("statx of a descriptor", syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x) == 0 && x.stx_size == 3);
+    CHECK("statx", syscall(SYS_statx, dir, "f", 0, BASIC_STATS, &x) == 0 && x.stx_size == 3 && S_ISREG(x.stx_mode) &&
+          (x.stx_mode & 07777) == 0604 && x.stx_nlink == 1 && x.stx_ino == status.st_ino && (x.stx_mask & 0x7ff) == 0x7ff);
+    CHECK("statx of a descriptor", syscall(SYS_statx, fd, "", AT_EMPTY_PATH, BASIC_STATS, &x) == 0 && x.stx_size == 3);
     struct statfs fs;
     CHECK("statfs", statfs(".", &fs) == 0 && fs.f_bsize >= 512 && fs.f_namelen == 255 && fs.f_blocks >= fs.f_bfree);
     CHECK("fstatfs", fstatfs(fd, &fs) == 0 && fs.f_namelen == 255);
@@ -242,7 +235,7 @@ static void atCalls(void) {
 
 static void listing(void) {
     mkdir("many", 0755);
-    char name[32];
+    char name[300];
     for (int i = 0; i < 500; i++) {
         snprintf(name, sizeof name, "many/f%d", i);
         close(open(name, O_CREAT | O_WRONLY, 0600));
@@ -285,7 +278,6 @@ static int asUser(void) {
     ERROR("user: no making", open("fresh", O_CREAT | O_RDWR, 0600), EACCES);
     ERROR("user: no removing", unlink("secret"), EACCES);
     ERROR("user: no chmod", chmod("secret", 0777), EPERM);
-    ERROR("user: no chown", chown("sticky/mine", 1001, -1), EPERM);
     ERROR("user: no truncating", truncate("readable", 0), EACCES);
     ERROR("user: access W_OK", access("readable", W_OK), EACCES);
     CHECK("user: access R_OK", access("readable", R_OK) == 0);
@@ -295,6 +287,7 @@ static int asUser(void) {
     ERROR("user: sticky, unlink of another's", unlink("sticky/roots"), EPERM);
     ERROR("user: sticky, rename of another's", rename("sticky/roots", "sticky/x"), EPERM);
     ERROR("user: sticky, rename over another's", rename("sticky/mine", "sticky/roots"), EPERM);
+    ERROR("user: no chown", chown("sticky/mine", 1001, -1), EPERM);
     CHECK("user: own chmod", chmod("sticky/mine", 0400) == 0);
     ERROR("user: own mode counts for the owner", open("sticky/mine", O_WRONLY), EACCES);
     CHECK("user: may remove the own", unlink("sticky/mine") == 0);

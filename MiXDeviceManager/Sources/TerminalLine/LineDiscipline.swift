@@ -55,7 +55,7 @@ package struct LineDiscipline: ~Copyable {
         special.deallocate()
     }
 
-    var canonical: Bool { termios.local(Termios.icanon) }
+    package var canonical: Bool { termios.local(Termios.icanon) }
 
     /// Room for output now; nothing moves while stopped.
     var outputRoom: Int { stopped ? 0 : output.room }

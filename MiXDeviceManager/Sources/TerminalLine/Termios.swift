@@ -11,6 +11,20 @@ package struct Termios: Sendable {
     package var ispeed: UInt32 = 38400
     package var ospeed: UInt32 = 38400
 
+    package init(
+        iflag: UInt32, oflag: UInt32, cflag: UInt32, lflag: UInt32, line: UInt8 = 0, cc: InlineArray<19, UInt8>,
+        ispeed: UInt32 = 38400, ospeed: UInt32 = 38400
+    ) {
+        self.iflag = iflag
+        self.oflag = oflag
+        self.cflag = cflag
+        self.lflag = lflag
+        self.line = line
+        self.cc = cc
+        self.ispeed = ispeed
+        self.ospeed = ospeed
+    }
+
     /// What Linux gives a fresh terminal (tty_std_termios).
     package static var standard: Termios {
         var cc = InlineArray<19, UInt8>(repeating: 0)

@@ -1,0 +1,181 @@
+import CChorus
+import Glibc
+import Synchronization
+
+/// Where a HostWriter gets its bytes.
+protocol OutputSource: AnyObject, Sendable {
+    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int
+    /// Bytes were taken, or the last one arrived.
+    func outputMoved()
+    func outputFailed(_ code: Int32)
+}
+
+/// Carries a source's bytes to a host descriptor.
+///
+/// Whoever has output kicks; the first one writes for all, as long as the host takes bytes without blocking. When it
+/// does not, a thread waits for the host and goes on. The host's descriptor is shared with the world outside, so its
+/// flags are never touched: a terminal or pipe is opened anew for writing without blocking.
+final class HostWriter: @unchecked Sendable {
+    // Sendable: `chunk`, `from`, `to` and `failed` belong to the holder of the writer's role (`requests` > 0).
+    private let descriptor: Int32
+    private let owned: Bool
+    private let style: Style
+    private let threads: ServerThreads
+    private let wake = HostWake()
+    private let handOver: SemaphoreHandle
+    private let ended: SemaphoreHandle
+    private let requests = Atomic<Int>(0)
+    private let stopping = Atomic<Bool>(false)
+    private let source = Mutex<(any OutputSource)?>(nil)
+    private let thread = Mutex(false)
+    private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 16)
+    private var from = 0
+    private var to = 0
+    private var failed = false
+
+    private enum Style { case nonblocking, socket, blocking }
+
+    init(descriptor: Int32, threads: ServerThreads) {
+        self.threads = threads
+        handOver = SemaphoreHandle(threads.nucleus)
+        ended = SemaphoreHandle(threads.nucleus)
+        var status = stat()
+        _ = fstat(descriptor, &status)
+        let type = status.st_mode & S_IFMT
+        if type == S_IFSOCK {
+            (self.descriptor, owned, style) = (descriptor, false, .socket)
+        } else if type == S_IFREG || (type == S_IFCHR && isatty(descriptor) == 0) {
+            (self.descriptor, owned, style) = (descriptor, false, .nonblocking)
+        } else {
+            let own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+            if own >= 0 {
+                (self.descriptor, owned, style) = (own, true, .nonblocking)
+            } else {
+                (self.descriptor, owned, style) = (descriptor, false, .blocking)
+            }
+        }
+    }
+
+    deinit {
+        if owned { close(descriptor) }
+        chunk.deallocate()
+    }
+
+    /// Output is on its way.
+    var pending: Bool { requests.load(ordering: .acquiring) != 0 }
+
+    func kick(_ source: any OutputSource) {
+        guard requests.add(1, ordering: .acquiringAndReleasing).oldValue == 0 else { return }
+        if style == .blocking {
+            passOn(source)
+        } else {
+            drain(source, mayBlock: false)
+        }
+    }
+
+    /// Runs with the writer's role, and gives it up when nothing is left.
+    private func drain(_ source: any OutputSource, mayBlock: Bool) {
+        while true {
+            let seen = requests.load(ordering: .acquiring)
+            while true {
+                if from == to {
+                    from = 0
+                    to = source.takeOutput(into: chunk)
+                    if to == 0 { break }
+                    source.outputMoved()
+                }
+                if failed {
+                    from = to
+                    continue
+                }
+                let count = hostWrite(UnsafeRawBufferPointer(rebasing: chunk[from..<to]))
+                if count > 0 {
+                    from += count
+                } else if count == -EAGAIN {
+                    if mayBlock { waitForHost() } else { return passOn(source) }
+                    if stopping.load(ordering: .relaxed) { return }
+                } else if count != -EINTR {
+                    failed = true
+                    source.outputFailed(Int32(-count))
+                }
+            }
+            if requests.compareExchange(expected: seen, desired: 0, ordering: .acquiringAndReleasing).exchanged {
+                break
+            }
+        }
+        source.outputMoved()
+    }
+
+    private func hostWrite(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if style == .socket {
+            let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+            return count < 0 ? -Int(errno) : count
+        }
+        return withoutPipeSignal { () -> Int in
+            let count = write(descriptor, bytes.baseAddress, bytes.count)
+            return count < 0 ? -Int(errno) : count
+        }
+    }
+
+    private func waitForHost() {
+        var polled = [
+            pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = poll(&polled, 2, -1)
+        wake.drain()
+    }
+
+    /// The role goes to the thread, which is started the first time.
+    private func passOn(_ source: any OutputSource) {
+        self.source.withLock { $0 = source }
+        let running = thread.withLock { running in
+            if !running { running = threads.start("host-writer", { [self] in run() }) }
+            return running
+        }
+        if running {
+            handOver.signal()
+        } else {
+            drain(source, mayBlock: true)  // no thread to be had: this one waits
+        }
+    }
+
+    private func run() {
+        while true {
+            handOver.wait(milliseconds: K_NOTIMEOUT)
+            if stopping.load(ordering: .acquiring) { break }
+            let source = source.withLock { source in
+                let mine = source
+                source = nil
+                return mine
+            }
+            if let source { drain(source, mayBlock: true) }
+            if stopping.load(ordering: .acquiring) { break }
+        }
+        ended.signal()
+    }
+
+    func shutdown() -> Bool {
+        stopping.store(true, ordering: .releasing)
+        guard thread.withLock({ $0 }) else { return true }
+        wake.kick()
+        handOver.signal()
+        return ended.wait(milliseconds: 2000)
+    }
+}
+
+/// Runs `body` so that a broken pipe is an error number and no signal, whatever the process has set for SIGPIPE.
+func withoutPipeSignal<R>(_ body: () -> R) -> R {
+    var pipeOnly = sigset_t()
+    var old = sigset_t()
+    sigemptyset(&pipeOnly)
+    sigaddset(&pipeOnly, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipeOnly, &old)
+    let result = body()
+    if sigismember(&old, SIGPIPE) == 0 {
+        var none = timespec()
+        _ = sigtimedwait(&pipeOnly, nil, &none)
+        pthread_sigmask(SIG_SETMASK, &old, nil)
+    }
+    return result
+}

@@ -1,0 +1,141 @@
+import CChorus
+import CMiXDevice
+import CMiXFile
+import Glibc
+import TerminalLine
+
+/// The other end of a terminal: the host's terminal, or the master of a pseudo-terminal. The terminal does not know
+/// which. Called without the terminal's lock.
+protocol FarSide: AnyObject, Sendable {
+    /// Output waits in the terminal.
+    func outputReady(_ terminal: Terminal)
+    /// The terminal can take input again after it refused some.
+    func inputRoom(_ terminal: Terminal)
+    /// Bytes taken from the terminal that have not arrived.
+    var outputPending: Bool { get }
+    func opened(_ terminal: Terminal)
+    func closed(_ terminal: Terminal, last: Bool)
+}
+
+/// A terminal: line discipline, window, session, and who waits for it.
+final class Terminal: Sendable {
+    let number: Int  // 0: the console; else the pseudo-terminal number + 1
+    let major: UInt32
+    let minor: UInt32
+    let far: any FarSide
+    let effects: EffectSink
+    let timer: ReadTimer
+    let state: Guarded<State>
+
+    struct Window: Equatable {
+        var rows: UInt16 = 0
+        var columns: UInt16 = 0
+        var xPixels: UInt16 = 0
+        var yPixels: UInt16 = 0
+    }
+
+    struct State: ~Copyable {
+        var line = LineDiscipline()
+        var window = Window()
+        var session: Int32 = 0
+        var foreground: Int32 = 0
+        var exclusive = false
+        var secret: UInt64 = 0
+        var generation: UInt64 = 0  // hang-ups: keys opened before the last one are dead
+        var gone = false  // the far side is gone for good
+        var opens = 0
+        var mode: UInt32 = 0o620
+        var uid: UInt32 = 0
+        var gid: UInt32 = 0
+        var watches = WatchList()
+        var readers: [UInt64: BlockedRead] = [:]  // by owner
+        var drainers: Set<UInt64> = []  // owners whose tcdrain waits
+        var lastInput: UInt64 = 0
+        var inputRefused = false
+    }
+
+    init(
+        number: Int, major: UInt32, minor: UInt32, far: any FarSide, effects: EffectSink, timer: ReadTimer,
+        window: Window = Window()
+    ) {
+        self.number = number
+        self.major = major
+        self.minor = minor
+        self.far = far
+        self.effects = effects
+        self.timer = timer
+        var random = SystemRandomNumberGenerator()
+        let secret = random.next()
+        state = Guarded(State())
+        state.withLock {
+            $0.secret = secret &>> 1
+            $0.window = window
+            if major == 5 { $0.mode = 0o600 }
+        }
+    }
+
+    func perform(_ gathered: Effects) {
+        effects.perform(gathered)
+        if gathered.output { far.outputReady(self) }
+        if gathered.inputRoom { far.inputRoom(self) }
+    }
+
+    var name: String { number == 0 ? "/dev/console" : "/dev/pts/\(number - 1)" }
+
+    /// Changes the state under the lock and does afterwards what follows from it.
+    func change<R>(_ body: (inout State, inout Effects) -> R) -> R {
+        var gathered = Effects()
+        let result = state.withLock { body(&$0, &gathered) }
+        perform(gathered)
+        return result
+    }
+}
+
+extension Terminal.State {
+    /// Live, hung up since it was opened, or not a key of this terminal.
+    enum KeyState: Sendable { case live, hungUp, foreign }
+
+    func keyState(_ tag: UInt64) -> KeyState {
+        let age = secret &+ generation &- tag
+        return age == 0 ? (gone ? .hungUp : .live) : age <= generation ? .hungUp : .foreign
+    }
+
+    func inBackground(_ cred: MixCred) -> Bool {
+        session != 0 && cred.sid == session && foreground != 0 && cred.pgrp != foreground
+    }
+
+    /// Collects what the discipline produced and fires the watches that became true.
+    mutating func settle(_ effects: inout Effects, _ far: any FarSide) {
+        if !line.signals.isEmpty {
+            for signal in line.signals { effects.signals.append((signal, foreground)) }
+            line.signals.removeAll()
+        }
+        if !line.output.isEmpty { effects.output = true }
+        if inputRefused && line.canReceive {
+            inputRefused = false
+            effects.inputRoom = true
+        }
+        fire(&effects, far)
+    }
+
+    mutating func fire(_ effects: inout Effects, _ far: any FarSide) {
+        guard !watches.isEmpty else { return }
+        var list = watches
+        watches = WatchList()
+        list.fire(&effects) { events($0, far) }
+        watches = list
+    }
+
+    /// Poll bits true now, as this owner's watch sees them.
+    func events(_ owner: UInt64, _ far: any FarSide) -> UInt32 {
+        if gone { return Poll.input | Poll.output | Poll.error | Poll.hangUp }
+        var bits: UInt32 = 0
+        if hasInput(owner) { bits |= Poll.input }
+        if drainers.contains(owner) {
+            if line.output.isEmpty && !far.outputPending { bits |= Poll.output }
+        } else if !line.stopped && line.output.room >= line.output.capacity / 4 {
+            bits |= Poll.output
+        }
+        return bits
+    }
+}

@@ -1,0 +1,143 @@
+import CMiXFile
+import Glibc
+import TerminalLine
+
+/// What moves bytes: reads and writes of programs on one side, the far side on the other.
+extension Terminal {
+    func read(_ tag: UInt64, _ exchange: inout Exchange) -> Int64 {
+        let target = exchange.target
+        let cred = exchange.request.pointee.cred
+        let owner = exchange.owner
+        let nonblocking = exchange.nonblocking
+        var checked = false
+        while true {
+            var timer: UInt64 = 0
+            let result: Int64? = change { state, effects in
+                switch state.keyState(tag) {
+                case .foreign: return failure(EBADF)
+                case .hungUp: return 0
+                case .live: break
+                }
+                if !checked && state.inBackground(cred) { return nil }
+                let count = state.read(into: target, owner: owner, nonblocking: nonblocking, timer: &timer)
+                if count > 0 { state.settle(&effects, far) }
+                return count
+            }
+            if timer != 0 { self.timer.schedule(self, at: timer) }
+            if let result {
+                exchange.replied = Int(max(0, result))
+                return result
+            }
+            if let refusal = refuseBackground(SIGTTIN, cred) { return refusal }
+            checked = true
+        }
+    }
+
+    func write(_ tag: UInt64, _ exchange: inout Exchange) -> Int64 {
+        let body = exchange.body
+        let cred = exchange.request.pointee.cred
+        var checked = false
+        while true {
+            let result: Int64? = change { state, effects in
+                switch state.keyState(tag) {
+                case .foreign: return failure(EBADF)
+                case .hungUp: return failure(EIO)
+                case .live: break
+                }
+                if !checked && state.line.termios.local(Termios.tostop) && state.inBackground(cred) { return nil }
+                if body.count == 0 { return 0 }
+                let taken = state.line.write(body)
+                if !state.line.output.isEmpty { effects.output = true }
+                return taken == 0 ? failure(EAGAIN) : Int64(taken)
+            }
+            if let result { return result }
+            if let refusal = refuseBackground(SIGTTOU, cred) { return refusal }
+            checked = true
+        }
+    }
+}
+
+extension Terminal: InputSink, OutputSource {
+    /// Bytes typed at the far side; returns how many were taken.
+    func input(_ bytes: UnsafeRawBufferPointer) -> Int {
+        change { state, effects in
+            if state.gone { return bytes.count }
+            let taken = state.line.receive(bytes)
+            if taken < bytes.count { state.inputRefused = true }
+            if !state.readers.isEmpty { state.lastInput = monotonicNow() }
+            state.settle(&effects, far)
+            armTimers(&state)
+            return taken
+        }
+    }
+
+    /// A read with MIN and TIME that has its first bytes is due when no more come.
+    private func armTimers(_ state: inout State) {
+        guard !state.readers.isEmpty, !state.line.canonical, state.line.termios.cc[Termios.vtime] != 0 else { return }
+        let until = state.lastInput &+ UInt64(state.line.termios.cc[Termios.vtime]) * 100_000_000
+        guard state.line.termios.cc[Termios.vmin] > 0, state.line.rawCount > 0 else { return }
+        for owner in state.readers.keys where state.readers[owner]?.deadline != 0 {
+            state.readers[owner]?.deadline = until
+            timer.schedule(self, at: until)
+        }
+    }
+
+    /// Room for input, so that the far side need not read ahead.
+    var inputSpace: Int { 4096 }
+
+    func inputEnded(_ code: Int32) { hangUp(forGood: true) }
+
+    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        state.withLock { $0.line.output.take(into: buffer) }
+    }
+
+    /// Output went on its way or arrived: echo that waited may follow, and writers may go on.
+    func outputMoved() {
+        change { state, effects in
+            state.line.processEchoes()
+            state.fire(&effects, far)
+        }
+    }
+
+    func outputFailed(_ code: Int32) { hangUp(forGood: true) }
+
+    /// The far side hung up: SIGHUP and SIGCONT, then end of file and EIO for whoever had it open (tty_ioctl(4)).
+    func hangUp(forGood: Bool) {
+        change { state, effects in
+            guard !state.gone else { return }
+            let groups = Set([state.session, state.foreground])
+            for group in groups where group > 0 {
+                effects.signals.append((SIGHUP, group))
+                effects.signals.append((SIGCONT, group))
+            }
+            state.session = 0
+            state.foreground = 0
+            state.generation += 1
+            state.opens = 0
+            state.readers.removeAll()
+            state.drainers.removeAll()
+            state.line.flushInput()
+            let gone = state.gone
+            state.gone = true  // what every watch sees now
+            state.fire(&effects, far)
+            state.gone = forGood || gone
+        }
+    }
+
+    func hostResized(rows: UInt16, columns: UInt16) {
+        change { state, effects in
+            var window = state.window
+            window.rows = rows
+            window.columns = columns
+            state.resize(window, &effects)
+        }
+    }
+}
+
+extension Terminal.State {
+    mutating func resize(_ new: Terminal.Window, _ effects: inout Effects) {
+        guard new != window else { return }
+        window = new
+        effects.signals.append((SIGWINCH, foreground))
+    }
+}

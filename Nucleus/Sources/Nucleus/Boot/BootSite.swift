@@ -25,9 +25,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     }
 
     private func connectGuests(_ zygotePath: String) {
-        let guests = LinuxGuests(site: site, zygotePath: zygotePath) { pid, done in
-            Reaper.shared.register(pid) { _, status in done(status) }
-        }
+        let guests = LinuxGuests(site: site, zygotePath: zygotePath)
         guard let guests else { return site.report(0, "no memory for UNIX actors: they cannot be made here") }
         site.unix = guests
     }

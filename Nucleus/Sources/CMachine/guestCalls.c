@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +114,10 @@ int guest_event_wait(int event, int timeoutMs) {
     int r = poll(&one, 1, timeoutMs);
     if (r > 0 && read(event, &count, sizeof count) < 0) return 0;
     return r;
+}
+int guest_is_child(int pid) {
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 void guest_yield(void) { sched_yield(); }
 int guest_cpus(void) {

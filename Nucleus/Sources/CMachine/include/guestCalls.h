@@ -35,6 +35,8 @@ int64_t guest_vm_write(int pid, uint64_t to, const void *from, uint64_t size);
 int guest_spawn_zygote(const char *path, int control, int area, int socket, int event);
 /* Reads the event descriptor, waiting at most timeoutMs (negative: for ever). */
 int guest_event_wait(int event, int timeoutMs);
+/* 1 if `pid` is a child of this process that has not been collected. */
+int guest_is_child(int pid);
 void guest_yield(void);
 int guest_cpus(void);
 uint64_t guest_xcr0(void);

@@ -61,10 +61,14 @@ extension LinuxGuests {
         }
         areas.taken[Int(slot)].store(1, ordering: .relaxed)
         if let process {
-            process.pid.store(Int32(tid), ordering: .releasing)
-            reaping(Int32(tid)) { [self] status in hostDied(process, status) }
+            guard let pid = Int32(exactly: tid), Reaper.shared.register(pid, { [self] _, status in hostDied(process, status) })
+            else {
+                areas.release(slot)
+                return .failure(.host)
+            }
+            process.pid.store(pid, ordering: .releasing)
         }
-        return .success(Cloned(slot: slot, tid: Int32(tid), process: process))
+        return .success(Cloned(slot: slot, tid: Int32(truncatingIfNeeded: tid), process: process))
     }
 
     /// Copies the interrupted context (signal frame to the end of the mailbox) and moves its pointers to the new

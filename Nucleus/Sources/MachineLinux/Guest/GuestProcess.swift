@@ -26,7 +26,6 @@ final class GuestProcess: @unchecked Sendable {
     /// Ends the host process at once; idempotent.
     func kill() {
         expected.store(true, ordering: .releasing)
-        let pid = pid.load(ordering: .acquiring)
-        if pid > 0, !dead.load(ordering: .acquiring) { _ = guest_kill(pid, SIGKILL) }
+        Reaper.shared.signal(pid.load(ordering: .acquiring), SIGKILL)
     }
 }

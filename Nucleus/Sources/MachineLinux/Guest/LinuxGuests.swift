@@ -17,7 +17,6 @@ public final class LinuxGuests: @unchecked Sendable {
     let zygotePath: String
     let xfeatures: UInt64
     let zygote = Mutex<Zygote?>(nil)
-    let reaping: @Sendable (Int32, @escaping @Sendable (Int32) -> Void) -> Void
     lazy var pool = TrapPool(self)
 
     struct Handlers {
@@ -33,11 +32,8 @@ public final class LinuxGuests: @unchecked Sendable {
     /// Who lives in a slot; written before the slot is polled, cleared only by the pool's leader.
     let occupants: UnsafeMutablePointer<Unmanaged<GuestThread>?>
 
-    /// `reap(pid, callback)` calls back once with the wait status when host process `pid` has ended.
-    public init?(
-        site: Site, zygotePath: String,
-        reap: @escaping @Sendable (Int32, @escaping @Sendable (Int32) -> Void) -> Void
-    ) {
+    /// nil if the host refuses memory or descriptors.
+    public init?(site: Site, zygotePath: String) {
         guard let areas = AreaTable() else { return nil }
         let descriptor = guest_memfd("chorus-control", UInt64(MB_CONTROL_SIZE), 1)
         guard descriptor >= 0, let pages = guest_map_shared(nil, UInt64(MB_CONTROL_SIZE), descriptor) else {
@@ -55,7 +51,6 @@ public final class LinuxGuests: @unchecked Sendable {
         controlDescriptor = readOnly
         self.event = event
         xfeatures = guest_xcr0()
-        reaping = reap
         occupants = .allocate(capacity: AreaTable.capacity)
         occupants.initialize(repeating: nil, count: AreaTable.capacity)
         (site.host as? LinuxHost)?.willBlock = { TrapPool.willBlock() }

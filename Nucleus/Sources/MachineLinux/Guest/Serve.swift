@@ -103,8 +103,7 @@ extension LinuxGuests {
     /// The guest does not speak our protocol any more: it dies, as by its own fault.
     private func lose(_ guest: GuestThread, _ serial: UInt64) {
         site.report(1, "guest \(guest.process.pid.load(ordering: .relaxed)): broken mailbox, killed")
-        let pid = guest.process.pid.load(ordering: .relaxed)
-        if pid > 0, !guest.process.dead.load(ordering: .acquiring) { _ = guest_kill(pid, SIGKILL) }
+        Reaper.shared.signal(guest.process.pid.load(ordering: .relaxed), SIGKILL)
     }
 
     /// The reaper says that a host process has ended.

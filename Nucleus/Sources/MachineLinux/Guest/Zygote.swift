@@ -53,7 +53,7 @@ final class Zygote: @unchecked Sendable {
         let keeper = Thread.current(guests.site) ?? guests.site.threads.create(guests.site.kernel, name: "zygote")
         first = GuestThread(keeper, guests, process, slot: slot)
         taken.initialize(to: 0)
-        guests.reaping(result) { status in
+        Reaper.shared.register(result) { _, status in
             process.dead.store(true, ordering: .releasing)
             guests.site.report(0, "zygote: ended with wait status \(status)")
         }

@@ -30,9 +30,16 @@ public final class Reaper: @unchecked Sendable {  // Sendable: state behind a mu
 
     /// `callback` runs once on the reaper's thread when `pid`, a child of this process, has died; at once, on the
     /// calling thread, if it is already dead and collected. It must not block for long: other deaths wait behind it.
-    public func register(_ pid: pid_t, _ callback: @escaping Callback) {
+    /// False, and nothing is done, if `pid` is somebody else's already or no child of this process: a guest may lie
+    /// about the number of what it has cloned.
+    @discardableResult public func register(_ pid: pid_t, _ callback: @escaping Callback) -> Bool {
+        var mine = true
         let dead: Int32? = state.withLock { state in
             let gone = kill(pid, 0) != 0 && errno == ESRCH
+            if state.waiting[pid] != nil || (!gone && guest_is_child(pid) == 0) {
+                mine = false
+                return nil
+            }
             let found = state.early.lastIndex { $0.pid == pid }
             let status = found.map { state.early.remove(at: $0).status }
             // A record of an earlier process of that number is stale while the number is in use.
@@ -40,7 +47,9 @@ public final class Reaper: @unchecked Sendable {  // Sendable: state behind a mu
             state.waiting[pid] = callback
             return nil
         }
+        guard mine else { return false }
         if let dead { callback(pid, dead) } else { kick() }
+        return true
     }
 
     /// Makes a child and registers it, with no moment between in which its death could be missed. `spawn` returns its

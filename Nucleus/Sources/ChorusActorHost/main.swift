@@ -9,6 +9,8 @@ else {
     kn_lane_complain("chorus-actor-host: is started by the nucleus, not by hand\n")
     exit(64)
 }
-guard kn_lane_die_with(parent) == 0, let host = ActorHost(name: CommandLine.arguments[1], socket: socket) else { _exit(1) }
+guard kn_lane_die_with(parent) == 0, let host = ActorHost(name: CommandLine.arguments[1], socket: socket) else {
+    _exit(1)
+}
 host.receiveLanes()
 _exit(0)

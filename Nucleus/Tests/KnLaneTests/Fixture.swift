@@ -20,7 +20,9 @@ enum Fixture {
         let done = DispatchLatch()
         let pid = Reaper.shared.spawning {
             var child: pid_t = -1
-            let arguments = ["sh", "-c", line].map { strdup($0) } + [nil]
+            var arguments: [UnsafeMutablePointer<CChar>?] = []
+            for argument in ["sh", "-c", line] { arguments.append(strdup(argument)) }
+            arguments.append(nil)
             defer { for argument in arguments { free(argument) } }
             return posix_spawn(&child, "/bin/sh", nil, nil, arguments, environ) == 0 ? child : -1
         } _: { _, status in

@@ -111,7 +111,9 @@ private func work(
                 let words = min(size / 8, 64)
                 for word in 0..<words {
                     for value in nasty {
-                        attack(plan, shared, size, &scratch, name) { $0.storeBytes(of: value, toByteOffset: word * 8, as: UInt64.self) }
+                        attack(plan, shared, size, &scratch, name) {
+                            $0.storeBytes(of: value, toByteOffset: word * 8, as: UInt64.self)
+                        }
                     }
                 }
                 for cut in 0..<min(size, 200) { attack(plan, shared, cut, &scratch, name) { _ in } }
@@ -119,7 +121,8 @@ private func work(
                     let length = random.below(size + 1)
                     attack(plan, shared, length, &scratch, name) {
                         for _ in 0..<8 where length > 0 {
-                            $0.storeBytes(of: UInt8(random.below(256)), toByteOffset: random.below(length), as: UInt8.self)
+                            $0.storeBytes(
+                                of: UInt8(random.below(256)), toByteOffset: random.below(length), as: UInt8.self)
                         }
                     }
                 }

@@ -7,7 +7,8 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
     public let handlers: UnsafeMutablePointer<CallPlan>
     public let operations: UnsafeMutablePointer<CallPlan>
     public let main: UnsafeMutablePointer<CallPlan>
-    public static let callCount = (MemoryLayout<KnNucleus>.size - (MemoryLayout<KnNucleus>.offset(of: \.`self`) ?? 0) - 8) / 8
+    public static let callCount =
+        (MemoryLayout<KnNucleus>.size - (MemoryLayout<KnNucleus>.offset(of: \.`self`) ?? 0) - 8) / 8
     public static let handlerCount = Int(K_HDL_COUNT)
     public static let operationCount = 5
 
@@ -46,7 +47,8 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
 
     /// The position of a nucleus call in the table, by the name in its signature.
     public func call(named name: StaticString) -> Int? {
-        for op in 0..<CallPlans.callCount where name.withUTF8Buffer({ wanted in
+        for op in 0..<CallPlans.callCount
+        where name.withUTF8Buffer({ wanted in
             guard let found = calls[op].signature.pointee.name else { return false }
             for (index, byte) in wanted.enumerated() where UInt8(bitPattern: found[index]) != byte { return false }
             return found[wanted.count] == 0

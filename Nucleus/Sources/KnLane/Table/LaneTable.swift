@@ -36,7 +36,8 @@ public final class LaneTable: @unchecked Sendable {  // Sendable: nothing change
         for op in 0..<CallPlans.callCount {
             let closure = all ? LaneTable.closure(plans.calls + op, UInt32(op)) : nil
             all = all && closure != nil
-            members.storeBytes(of: closure ?? kn_lane_thunk(UInt32(op)), toByteOffset: op * 8, as: UnsafeRawPointer?.self)
+            members.storeBytes(
+                of: closure ?? kn_lane_thunk(UInt32(op)), toByteOffset: op * 8, as: UnsafeRawPointer?.self)
         }
         usesClosures = all
     }

@@ -14,6 +14,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CMiXProcess"),  // the public protocol, headers only
+        .target(name: "CProcessHost"),  // host calls Swift cannot spell, headers only
         .target(
             name: "CMiXProcessNote",  // the ELF note that names the object
             dependencies: [.product(name: "CChorus", package: "Nucleus")]
@@ -25,7 +26,7 @@ let package = Package(
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
                 .product(name: "CMiXDevice", package: "MiXDeviceManager"),
-                "CMiXProcess", "CMiXProcessNote",
+                "CMiXProcess", "CMiXProcessNote", "CProcessHost",
             ]
         ),
         .testTarget(name: "MiXProcessManagerTests", dependencies: ["MiXProcessManager"]),

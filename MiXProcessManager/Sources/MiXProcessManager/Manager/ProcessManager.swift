@@ -17,6 +17,9 @@ final class ProcessManager: @unchecked Sendable {
     var forks: UInt64 = 0
     let taskTable = TaskTable()
     let futexes = FutexTable()
+    let files: FileState
+    /// Marked under `tree`, kicked when it is free.
+    var kicks: [Task] = []
     var groups = ServerGroups()
     let bootTime: UInt64
     let bootRealTime: UInt64
@@ -29,6 +32,7 @@ final class ProcessManager: @unchecked Sendable {
     init(_ nucleus: Nucleus) {
         self.nucleus = nucleus
         timers = TimerQueue(clock: clock)
+        files = FileState(seed: clock.realTime() &* 0x9E37_79B9_7F4A_7C15)
         bootTime = clock.monotonic()
         bootRealTime = clock.realTime()
         var table = SystemCallTable()

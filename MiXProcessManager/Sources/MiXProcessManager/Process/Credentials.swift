@@ -15,6 +15,24 @@ struct Credentials: Equatable {
     static let capSysResource = 24, capSysBoot = 22, capSysTime = 25
 
     func has(_ capability: Int) -> Bool { effective & (1 << UInt64(capability)) != 0 }
+    /// Set-user-ID and set-group-ID programs; saved and file-system ids follow the effective ones.
+    mutating func exec(uid newUid: UInt32?, gid newGid: UInt32?) {
+        if let newUid {
+            euid = newUid
+            if newUid == 0 {
+                effective = Self.allCapabilities
+                permitted = Self.allCapabilities
+            } else {
+                effective = 0
+                permitted = 0
+            }
+        }
+        if let newGid { egid = newGid }
+        suid = euid
+        fsuid = euid
+        sgid = egid
+        fsgid = egid
+    }
     var isPrivileged: Bool { has(Self.capDacOverride) }
 }
 

@@ -21,6 +21,7 @@ final class Process: @unchecked Sendable {
 
     // Files (the classes are locked inside themselves).
     var files: DescriptorTable
+    var fileUsers = UserCount()
     var cwd: DirectoryRef
     var root: DirectoryRef
     var umask: UInt32 = 0o022

@@ -1,6 +1,16 @@
 /// Registers the system calls of processes, signals, memory and time.
 enum CoreCalls {
     static func register(_ table: inout SystemCallTable) {
-        table.register([])
+        table.register(CloneCalls.table)
+        table.register(ExecCalls.table)
+        table.register(WaitCalls.table)
+        table.register(IdentityCalls.table)
+        table.register(ResourceCalls.table)
+        table.register(MiscCalls.table)
+        table.register(PrctlCalls.table)
+        table.register(MemoryCalls.table)
+        table.register(SignalCalls.table)
+        table.register(TimeCalls.table)
+        table.register(FutexCalls.table)
     }
 }

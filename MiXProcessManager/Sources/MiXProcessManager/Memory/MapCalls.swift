@@ -1,0 +1,150 @@
+import CChorus
+import Glibc
+
+extension MemoryCalls {
+    private static let shared: UInt32 = 1, privateMap: UInt32 = 2, sharedValidate: UInt32 = 3, fixed: UInt32 = 0x10
+    private static let anonymous: UInt32 = 0x20, low32: UInt32 = 0x40, growsDown: UInt32 = 0x100
+    private static let populate: UInt32 = 0x8000, fixedNoReplace: UInt32 = 0x10_0000
+
+    @Sendable static func mmap(_ call: Call) throws(Errno) -> Outcome {
+        let flags = call.uint(3)
+        let protection = call.uint(2) & accessMask
+        guard call[1] > 0 else { throw .EINVAL }
+        guard call[5] % AddressSpace.page == 0 else { throw .EINVAL }
+        guard let size = AddressSpace.pageUp(call[1]), size <= AddressSpace.highest else { throw .ENOMEM }
+        let kind = flags & 3
+        guard kind == shared || kind == privateMap || kind == sharedValidate else { throw .EINVAL }
+        let isShared = kind != privateMap
+        var file: (any MappedFile)?
+        if flags & anonymous == 0 {
+            guard call[5].addingReportingOverflow(size).overflow == false else { throw .EOVERFLOW }
+            let found = try call.manager.mappedFile(call, call.int(4))
+            guard found.isReadable else { throw .EACCES }
+            if isShared && protection & 2 != 0 && !found.isWritable { throw .EACCES }
+            file = found
+        }
+        let process = call.process
+        let space = process.memory
+        var dropped: [MappedArea] = []
+        let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
+            let limit = process.limits[.addressSpace].soft
+            if limit != Limits.infinity, space.map.total &+ size > limit { throw .ENOMEM }
+            let address = try choose(space, call[0], size, flags)
+            dropped = space.map.areas(in: address, address + size)
+            var region = KnRgnDesc()
+            region.startAddr = address
+            region.size = size
+            region.options = options(protection)
+            if flags & populate != 0 && protection != 0 { region.options |= K_NODEMAND }
+            var actor = process.actor
+            if let file {
+                var object = KnObjDesc(dataObject: file.mappedSegment, startOffset: call[5], size: size)
+                if isShared {
+                    region.options |= K_INHERITSHARE
+                    if file.isWritable { region.options |= 0x1000 }  // K_MAYWRITE
+                    try call.manager.check(call.nucleus.rgnMap(&actor, &region, &object))
+                } else {
+                    try call.manager.check(call.nucleus.rgnInit(&actor, &region, &object))
+                }
+            } else {
+                region.options |= K_FILLZERO | (isShared ? K_INHERITSHARE : 0)
+                try call.manager.check(call.nucleus.rgnAllocate(&actor, &region))
+            }
+            space.map.insert(
+                MappedArea(
+                    start: address, end: address + size, protection: protection, isShared: isShared, file: file,
+                    offset: file == nil ? 0 : call[5]))
+            return address
+        }
+        withExtendedLifetime(dropped) {}
+        return .done(value: address)
+    }
+
+    private static func choose(
+        _ space: AddressSpace, _ hint: UInt64, _ size: UInt64, _ flags: UInt32
+    ) throws(Errno) -> UInt64 {
+        if flags & (fixed | fixedNoReplace) != 0 {
+            guard hint % AddressSpace.page == 0 else { throw .EINVAL }
+            guard hint >= AddressSpace.lowest else { throw .EPERM }
+            guard hint <= AddressSpace.highest, size <= AddressSpace.highest - hint else { throw .ENOMEM }
+            if flags & fixedNoReplace != 0, !space.map.isFree(hint, hint + size) { throw .EEXIST }
+            return hint
+        }
+        let wanted = AddressSpace.pageDown(hint)
+        if wanted >= AddressSpace.lowest, wanted < AddressSpace.highest, size <= AddressSpace.highest - wanted,
+            space.map.isFree(wanted, wanted + size)
+        {
+            return wanted
+        }
+        let top = flags & low32 != 0 ? min(space.mmapTop, 0x8000_0000) : space.mmapTop
+        if let address = space.map.gap(size, low: AddressSpace.lowest, high: top) { return address }
+        if let address = space.map.gap(size, low: AddressSpace.lowest, high: AddressSpace.highest) { return address }
+        throw .ENOMEM
+    }
+
+    @Sendable static func mremap(_ call: Call) throws(Errno) -> Outcome {
+        let old = call[0]
+        let flags = call.uint(3)
+        let mayMove: UInt32 = 1
+        let isFixed: UInt32 = 2
+        guard flags & ~3 == 0, flags != isFixed, old % AddressSpace.page == 0 else { throw .EINVAL }
+        guard let oldSize = AddressSpace.pageUp(call[1]), let size = AddressSpace.pageUp(call[2]), size > 0,
+            oldSize > 0, size <= AddressSpace.highest, old < AddressSpace.highest
+        else { throw .EINVAL }
+        let space = call.process.memory
+        var dropped: [MappedArea] = []
+        let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
+            guard let area = space.map.area(at: old), area.end - old >= oldSize else { throw .EFAULT }
+            if flags & isFixed == 0 {
+                if size == oldSize { return old }
+                if size < oldSize {
+                    var actor = call.process.actor
+                    var region = KnRgnDesc()
+                    region.startAddr = old + size
+                    region.size = oldSize - size
+                    try call.manager.check(call.nucleus.rgnFree(&actor, &region))
+                    dropped = space.map.areas(in: old + size, old + oldSize)
+                    space.map.remove(old + size, old + oldSize)
+                    return old
+                }
+            }
+            let target: UInt64
+            if flags & isFixed != 0 {
+                guard call[4] % AddressSpace.page == 0, call[4] >= AddressSpace.lowest,
+                    call[4] < AddressSpace.highest, size <= AddressSpace.highest - call[4],
+                    call[4] >= old + oldSize || call[4] + size <= old
+                else { throw .EINVAL }
+                target = call[4]
+            } else if area.end == old + oldSize, old + size <= AddressSpace.highest,
+                space.map.isFree(old + oldSize, old + size)
+            {
+                target = old
+            } else {
+                guard flags & mayMove != 0 else { throw .ENOMEM }
+                guard let free = space.map.gap(size, low: AddressSpace.lowest, high: space.mmapTop) else {
+                    throw .ENOMEM
+                }
+                target = free
+            }
+            dropped = space.map.areas(in: target, target + size)
+            var actor = call.process.actor
+            var from = KnRgnDesc()
+            from.startAddr = old
+            from.size = oldSize
+            var now = KnRgnDesc()
+            now.startAddr = target
+            now.size = size
+            now.options = options(area.protection)
+            try call.manager.check(call.nucleus.rgnMove(&actor, &from, &now))
+            var moved = area
+            moved.start = target
+            moved.end = target + size
+            if area.file != nil { moved.offset = area.offset + (old - area.start) }
+            space.map.remove(old, old + oldSize)
+            space.map.insert(moved)
+            return target
+        }
+        withExtendedLifetime(dropped) {}
+        return .done(value: address)
+    }
+}

@@ -1,0 +1,163 @@
+import CChorus
+import Glibc
+
+/// brk(2), mmap(2) and their kin.
+enum MemoryCalls {
+    static let table: [(Int, String, SystemCallHandler)] = [
+        (9, "mmap", mmap), (10, "mprotect", mprotect), (11, "munmap", munmap), (12, "brk", brk),
+        (25, "mremap", mremap), (26, "msync", msync), (27, "mincore", mincore), (28, "madvise", madvise),
+        (149, "mlock", checkRange), (150, "munlock", checkRange), (151, "mlockall", accept),
+        (152, "munlockall", accept), (325, "mlock2", checkRange),
+    ]
+    static let accessMask: UInt32 = 7
+
+    /// PROT_* as region options; nothing at all is address space only.
+    static func options(_ protection: UInt32) -> UInt32 {
+        var options: UInt32 = 0
+        if protection & UInt32(PROT_READ) != 0 { options |= K_READABLE }
+        if protection & UInt32(PROT_WRITE) != 0 { options |= K_WRITABLE }
+        if protection & UInt32(PROT_EXEC) != 0 { options |= K_EXECUTABLE }
+        return options == 0 ? K_RESERVED : options
+    }
+
+    @Sendable static func accept(_ call: Call) throws(Errno) -> Outcome { .zero }
+
+    /// A page-aligned range inside user space.
+    static func range(_ address: UInt64, _ length: UInt64, aligned: Bool = true) throws(Errno) -> (UInt64, UInt64) {
+        if aligned && address % AddressSpace.page != 0 { throw .EINVAL }
+        guard let size = AddressSpace.pageUp(length) else { throw .ENOMEM }
+        let start = AddressSpace.pageDown(address)
+        guard start <= AddressSpace.highest, size <= AddressSpace.highest - start else { throw .ENOMEM }
+        return (start, start + size)
+    }
+
+    @Sendable static func brk(_ call: Call) throws(Errno) -> Outcome {
+        let space = call.process.memory
+        let wanted = call[0]
+        return space.lock.withLock {
+            let old = space.breakEnd
+            guard wanted >= space.breakStart, wanted < space.mmapTop,
+                let oldTop = AddressSpace.pageUp(old), let newTop = AddressSpace.pageUp(wanted)
+            else { return .done(value: old) }
+            if newTop > oldTop {
+                // One page stays free in front of whatever comes next.
+                guard space.map.isFree(oldTop, newTop + AddressSpace.page),
+                    newTop - space.breakStart <= call.process.limits[.data].soft
+                else { return .done(value: old) }
+                var actor = call.process.actor
+                var region = KnRgnDesc()
+                region.startAddr = oldTop
+                region.size = newTop - oldTop
+                region.options = K_READABLE | K_WRITABLE | K_FILLZERO
+                guard call.nucleus.rgnAllocate(&actor, &region) >= 0 else { return .done(value: old) }
+                space.map.insert(MappedArea(start: oldTop, end: newTop, protection: 3, label: .heap))
+            } else if newTop < oldTop {
+                guard free(call, newTop, oldTop) >= 0 else { return .done(value: old) }
+                space.map.remove(newTop, oldTop)
+            }
+            space.breakEnd = wanted
+            return .done(value: wanted)
+        }
+    }
+
+    private static func free(_ call: Call, _ start: UInt64, _ end: UInt64) -> Int32 {
+        var actor = call.process.actor
+        var region = KnRgnDesc()
+        region.startAddr = start
+        region.size = end - start
+        return call.nucleus.rgnFree(&actor, &region)
+    }
+
+    @Sendable static func munmap(_ call: Call) throws(Errno) -> Outcome {
+        guard call[1] > 0 else { throw .EINVAL }
+        let bounds: (UInt64, UInt64)
+        do { bounds = try range(call[0], call[1]) } catch { throw .EINVAL }
+        let space = call.process.memory
+        let dropped = try space.lock.withLock { () throws(Errno) -> [MappedArea] in
+            let areas = space.map.areas(in: bounds.0, bounds.1)
+            if areas.isEmpty { return [] }
+            try call.manager.check(free(call, bounds.0, bounds.1))
+            space.map.remove(bounds.0, bounds.1)
+            return areas
+        }
+        // A file whose last mapping this was is closed by a message: not under the lock.
+        withExtendedLifetime(dropped) {}
+        return .zero
+    }
+
+    @Sendable static func mprotect(_ call: Call) throws(Errno) -> Outcome {
+        let protection = call.uint(2)
+        guard protection & ~(accessMask | 0x0300_0000) == 0 else { throw .EINVAL }
+        let (start, end) = try range(call[0], call[1])
+        if start == end { return .zero }
+        let space = call.process.memory
+        try space.lock.withLock { () throws(Errno) in
+            guard space.map.covers(start, end) else { throw .ENOMEM }
+            let areas = space.map.areas(in: start, end)
+            for area in areas where area.isShared && protection & 2 != 0 {
+                if let file = area.file as? any MappedFile, !file.isWritable { throw .EACCES }
+            }
+            var actor = call.process.actor
+            var region = KnRgnDesc()
+            region.startAddr = start
+            region.size = end - start
+            region.options = options(protection & accessMask)
+            try call.manager.check(call.nucleus.rgnSetProtect(&actor, &region))
+            for var area in areas {
+                area.protection = protection & accessMask
+                space.map.insert(area)
+            }
+        }
+        return .zero
+    }
+
+    @Sendable static func madvise(_ call: Call) throws(Errno) -> Outcome {
+        let advice = call.int(2)
+        let bounds = try range(call[0], call[1])
+        guard [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25].contains(advice)
+        else { throw .EINVAL }
+        if bounds.0 == bounds.1 { return .zero }
+        let space = call.process.memory
+        try space.lock.withLock { () throws(Errno) in
+            guard space.map.covers(bounds.0, bounds.1) else { throw .ENOMEM }
+            // Only MADV_DONTNEED, MADV_FREE and MADV_REMOVE change what a program reads; fork advice would need areas.
+            guard advice == 4 || advice == 8 || advice == 9 || advice == 14 else { return }
+            var actor = call.process.actor
+            var region = KnRgnDesc()
+            region.startAddr = bounds.0
+            region.size = bounds.1 - bounds.0
+            try call.manager.check(call.nucleus.rgnAdvise(&actor, &region, advice == 8 ? 4 : advice))
+        }
+        return .zero
+    }
+
+    @Sendable static func msync(_ call: Call) throws(Errno) -> Outcome {
+        let flags = call.int(2)
+        guard flags & ~7 == 0, flags & 5 != 5 else { throw .EINVAL }
+        let (start, end) = try range(call[0], call[1])
+        let space = call.process.memory
+        let files = try space.lock.withLock { () throws(Errno) -> [any MappedFile] in
+            guard space.map.covers(start, end) else { throw .ENOMEM }
+            return space.map.areas(in: start, end).compactMap { $0.isShared ? $0.file as? any MappedFile : nil }
+        }
+        if flags & MS_SYNC != 0 { for file in files { try file.synchronize() } }
+        return .zero
+    }
+
+    @Sendable static func mincore(_ call: Call) throws(Errno) -> Outcome {
+        let (start, end) = try range(call[0], call[1])
+        let space = call.process.memory
+        guard space.lock.withLock({ space.map.covers(start, end) }) else { throw .ENOMEM }
+        let pages = Int((end - start) / AddressSpace.page)
+        guard pages <= 1 << 20 else { throw .ENOMEM }
+        try call.copyOut([UInt8](repeating: 1, count: pages), to: call[2])
+        return .zero
+    }
+
+    @Sendable static func checkRange(_ call: Call) throws(Errno) -> Outcome {
+        let (start, end) = try range(call[0], call[1], aligned: false)
+        let space = call.process.memory
+        guard space.lock.withLock({ space.map.covers(start, end) }) else { throw .ENOMEM }
+        return .zero
+    }
+}

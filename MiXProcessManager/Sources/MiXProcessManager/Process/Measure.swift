@@ -1,0 +1,36 @@
+import CChorus
+import Glibc
+
+extension ProcessManager {
+    var processorCount: Int { max(1, min(1024, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// CPU time and memory as the nucleus counts them now.
+    func measure(_ process: Process) -> Accounting {
+        if let stat = statistics().first(where: {
+            $0.cap.ui.uiHead == process.actor.ui.uiHead && $0.cap.ui.uiTail == process.actor.ui.uiTail
+        }) {
+            tree.withLock { note(stat, process) }
+        }
+        return tree.withLock { process.accounting }
+    }
+
+    private func note(_ stat: KnActorStat, _ process: Process) {
+        process.accounting.user = max(process.accounting.user, stat.userNanoseconds)
+        process.accounting.system = max(process.accounting.system, stat.systemNanoseconds)
+        process.accounting.maxResident = max(process.accounting.maxResident, stat.residentBytes)
+    }
+
+    /// All actors of the site.
+    func statistics() -> [KnActorStat] {
+        var room = 128
+        while true {
+            var count = UInt32(room)
+            let stats = [KnActorStat](unsafeUninitializedCapacity: room) { buffer, initialized in
+                let code = nucleus.actorStat(&count, buffer.baseAddress)
+                initialized = code < 0 ? 0 : min(Int(count), room)
+            }
+            if stats.count < room || room >= 65536 { return stats }
+            room *= 4
+        }
+    }
+}

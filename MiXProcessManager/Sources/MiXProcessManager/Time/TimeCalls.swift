@@ -1,0 +1,150 @@
+import CChorus
+import Glibc
+
+/// Clocks, sleeping and interval timers.
+enum TimeCalls {
+    static let table: [(Int, String, SystemCallHandler)] = [
+        (35, "nanosleep", nanosleep), (36, "getitimer", getInterval), (37, "alarm", alarm),
+        (38, "setitimer", setInterval), (96, "gettimeofday", timeOfDay), (100, "times", times), (201, "time", time),
+        (222, "timer_create", PosixTimers.create), (223, "timer_settime", PosixTimers.set),
+        (224, "timer_gettime", PosixTimers.get), (225, "timer_getoverrun", PosixTimers.overrun),
+        (226, "timer_delete", PosixTimers.delete), (227, "clock_settime", refuse), (228, "clock_gettime", clockGet),
+        (229, "clock_getres", clockResolution), (230, "clock_nanosleep", clockSleep), (164, "settimeofday", refuse),
+        (159, "adjtimex", refuse), (305, "clock_adjtime", refuse),
+    ]
+    static let second: UInt64 = 1_000_000_000
+
+    @Sendable static func refuse(_ call: Call) throws(Errno) -> Outcome { throw .EPERM }
+
+    /// A timespec of the guest as nanoseconds.
+    static func duration(_ call: Call, _ address: UInt64) throws(Errno) -> UInt64 {
+        let raw = try call.readStruct((Int64, Int64).self, at: address)
+        return try nanoseconds(raw.0, raw.1, unitsPerSecond: second)
+    }
+    static func nanoseconds(_ seconds: Int64, _ fraction: Int64, unitsPerSecond: UInt64) throws(Errno) -> UInt64 {
+        guard seconds >= 0, fraction >= 0, UInt64(fraction) < unitsPerSecond else { throw .EINVAL }
+        let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: second)
+        if overflow || product > UInt64.max / 2 { return UInt64.max / 2 }
+        return product + UInt64(fraction) * (second / unitsPerSecond)
+    }
+
+    @Sendable static func nanosleep(_ call: Call) throws(Errno) -> Outcome {
+        try sleep(call, deadline: call.deadline(after: try duration(call, call[0])), remainder: call[1])
+    }
+
+    @Sendable static func clockSleep(_ call: Call) throws(Errno) -> Outcome {
+        let clock = call.int(0)
+        guard [CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_PROCESS_CPUTIME_ID].contains(clock)
+        else { throw clock == CLOCK_THREAD_CPUTIME_ID || clock < 0 || clock > 11 ? .EINVAL : .EOPNOTSUPP }
+        let value = try duration(call, call[2])
+        guard call.int(1) & TIMER_ABSTIME != 0 else {
+            return try sleep(call, deadline: call.deadline(after: value), remainder: call[3])
+        }
+        let now = call.manager.clock.read(clock)
+        return try sleep(call, deadline: call.deadline(after: value > now ? value - now : 0), remainder: 0)
+    }
+
+    private static func sleep(_ call: Call, deadline: UInt64, remainder: UInt64) throws(Errno) -> Outcome {
+        let now = call.manager.clock.monotonic()
+        if call.timedOut || now >= deadline { return .zero }
+        if remainder != 0 {
+            // Written before each sleep: whether a handler will end it is not known here, and only then it is looked at.
+            let left = deadline - now
+            try call.writeStruct((Int64(left / second), Int64(left % second)), at: remainder)
+        }
+        return .park(Wait(until: deadline, restart: .interrupt, for: "hrtimer_nanosleep"))
+    }
+
+    // MARK: clocks
+
+    static func read(_ call: Call, _ clock: Int32) throws(Errno) -> UInt64 {
+        switch clock {
+        case CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE,
+            CLOCK_BOOTTIME, CLOCK_TAI, 8, 9:
+            return call.manager.clock.read(clock)
+        case CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID:
+            let usage = call.manager.measure(call.process)
+            return usage.user + usage.system
+        default:
+            // CPU clocks of other processes: ~pid << 3 | 2 (clock_getcpuclockid(3)).
+            guard clock < 0, let process = call.manager.process(clock == -6 ? call.process.pid : ~(clock >> 3)) else {
+                throw .EINVAL
+            }
+            let usage = call.manager.measure(process)
+            return usage.user + usage.system
+        }
+    }
+
+    @Sendable static func clockGet(_ call: Call) throws(Errno) -> Outcome {
+        let now = try read(call, call.int(0))
+        try call.writeStruct((now / second, now % second), at: call[1])
+        return .zero
+    }
+    @Sendable static func clockResolution(_ call: Call) throws(Errno) -> Outcome {
+        let clock = call.int(0)
+        guard clock < 12 else { throw .EINVAL }
+        let isCoarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE
+        if call[1] != 0 { try call.writeStruct((UInt64(0), UInt64(isCoarse ? 4_000_000 : 1)), at: call[1]) }
+        return .zero
+    }
+    @Sendable static func timeOfDay(_ call: Call) throws(Errno) -> Outcome {
+        let now = call.manager.clock.realTime()
+        if call[0] != 0 { try call.writeStruct((now / second, now % second / 1000), at: call[0]) }
+        if call[1] != 0 { try call.writeStruct(UInt64(0), at: call[1]) }
+        return .zero
+    }
+    @Sendable static func time(_ call: Call) throws(Errno) -> Outcome {
+        let now = call.manager.clock.realTime() / second
+        if call[0] != 0 { try call.writeStruct(now, at: call[0]) }
+        return .done(value: now)
+    }
+    @Sendable static func times(_ call: Call) throws(Errno) -> Outcome {
+        let usage = call.manager.measure(call.process)
+        let tick: UInt64 = 10_000_000
+        if call[0] != 0 {
+            try call.writeStruct(
+                (usage.user / tick, usage.system / tick, usage.childUser / tick, usage.childSystem / tick),
+                at: call[0])
+        }
+        return .done(value: call.manager.clock.monotonic() / tick)
+    }
+
+    // MARK: interval timers
+
+    private static func timerValues(_ call: Call, _ address: UInt64) throws(Errno) -> (period: UInt64, value: UInt64) {
+        let raw = try call.readStruct((Int64, Int64, Int64, Int64).self, at: address)
+        return (
+            try nanoseconds(raw.0, raw.1, unitsPerSecond: 1_000_000),
+            try nanoseconds(raw.2, raw.3, unitsPerSecond: 1_000_000)
+        )
+    }
+    private static func writeTimer(
+        _ call: Call, _ address: UInt64, _ value: (period: UInt64, left: UInt64)
+    ) throws(Errno) {
+        try call.writeStruct(
+            (
+                value.period / second, value.period % second / 1000, value.left / second,
+                (value.left % second + 999) / 1000
+            ), at: address)
+    }
+
+    @Sendable static func setInterval(_ call: Call) throws(Errno) -> Outcome {
+        let which = call.int(0)
+        guard which >= 0, which <= 2 else { throw .EINVAL }
+        let new: (period: UInt64, value: UInt64) = call[1] == 0 ? (0, 0) : try timerValues(call, call[1])
+        let old = call.manager.setInterval(call.process, Int(which), new.value, new.period)
+        if call[2] != 0 { try writeTimer(call, call[2], old) }
+        return .zero
+    }
+    @Sendable static func getInterval(_ call: Call) throws(Errno) -> Outcome {
+        let which = call.int(0)
+        guard which >= 0, which <= 2 else { throw .EINVAL }
+        try writeTimer(call, call[1], call.manager.interval(call.process, Int(which)))
+        return .zero
+    }
+    @Sendable static func alarm(_ call: Call) throws(Errno) -> Outcome {
+        let old = call.manager.setInterval(call.process, 0, UInt64(call.uint(0)) * second, 0)
+        // A running alarm never reports 0.
+        return .done(value: old.left == 0 ? 0 : max(1, (old.left + second / 2) / second))
+    }
+}

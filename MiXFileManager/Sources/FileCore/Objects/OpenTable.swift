@@ -38,7 +38,8 @@ final class OpenTable: @unchecked Sendable {
             uses.append(0)
         }
         uses[slot] = (uses[slot] + 1) & (1 << (48 - Self.slotBits) - 1)
-        let handle = Handle(id: uses[slot] << Self.slotBits | UInt64(slot), place: place, flags: flags, segment: segment)
+        let handle = Handle(
+            id: uses[slot] << Self.slotBits | UInt64(slot), place: place, flags: flags, segment: segment)
         slots[slot] = handle
         place.inode.opens += 1
         place.mount.opens += 1

@@ -10,7 +10,8 @@ final class ProcNode: Inode, @unchecked Sendable {
     }
 
     static let entries: [(name: Name, kind: Kind)] = [
-        (Name("task"), .tasks), (Name("fd"), .fds), (Name("fdinfo"), .fdInfos), (Name("exe"), .exe), (Name("cwd"), .cwd),
+        (Name("task"), .tasks), (Name("fd"), .fds), (Name("fdinfo"), .fdInfos), (Name("exe"), .exe),
+        (Name("cwd"), .cwd),
         (Name("root"), .root), (Name("stat"), .stat), (Name("statm"), .statm), (Name("status"), .status),
         (Name("cmdline"), .cmdline), (Name("environ"), .environ), (Name("maps"), .maps), (Name("limits"), .limits),
         (Name("comm"), .comm), (Name("auxv"), .auxv), (Name("smaps"), .smaps), (Name("oom_score_adj"), .oomScoreAdj),
@@ -155,7 +156,8 @@ final class ProcNode: Inode, @unchecked Sendable {
                 if !sink(entry.name, node.ino, Linux.direntType(node.type), UInt64(i) + 3) { return }
             }
         case .tasks, .fds, .fdInfos:
-            for n in try numbers(kind == .tasks ? PROC_TASKS : PROC_FDS, caller) where n >= 0 && UInt64(n) + 3 > cookie {
+            for n in try numbers(kind == .tasks ? PROC_TASKS : PROC_FDS, caller) where n >= 0 && UInt64(n) + 3 > cookie
+            {
                 let node =
                     kind == .tasks
                     ? ProcNode(self, .task, tid: n) : ProcNode(self, kind == .fds ? .fd : .fdInfo, number: n)

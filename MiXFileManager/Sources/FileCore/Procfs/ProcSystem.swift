@@ -10,10 +10,13 @@ enum ProcSystem {
         ("vmstat", host("/proc/vmstat")),
         ("version", host("/proc/version")),
         ("stat", { statistics($0, $1) }),
-        ("loadavg", { proc, caller in
-            let text = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_LOADAVG)) ?? []
-            return text.isEmpty ? hostText("/proc/loadavg", limit: 256) : text
-        }),
+        (
+            "loadavg",
+            { proc, caller in
+                let text = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_LOADAVG)) ?? []
+                return text.isEmpty ? hostText("/proc/loadavg", limit: 256) : text
+            }
+        ),
         ("filesystems", fixed("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\thostfs\n")),
         ("cmdline", fixed("mix\n")),
         ("devices", { proc, _ in devices(proc) }),
@@ -81,13 +84,18 @@ enum ProcSystem {
         var characters: Set<UInt64> = []
         var blocks: Set<UInt64> = []
         for number in proc.devices.numbers {
-            if number.type == Linux.S_IFBLK { blocks.insert(number.rdev >> 32) } else { characters.insert(number.rdev >> 32) }
+            if number.type == Linux.S_IFBLK {
+                blocks.insert(number.rdev >> 32)
+            } else {
+                characters.insert(number.rdev >> 32)
+            }
         }
         let known: [UInt64: String] = [1: "mem", 4: "tty", 5: "/dev/tty", 10: "misc", 136: "pts"]
         func lines(_ majors: Set<UInt64>) -> String {
             majors.sorted().map { major in
                 let number = String(major)
-                return String(repeating: " ", count: max(0, 3 - number.count)) + number + " " + (known[major] ?? "mix") + "\n"
+                return String(repeating: " ", count: max(0, 3 - number.count)) + number + " " + (known[major] ?? "mix")
+                    + "\n"
             }.joined()
         }
         return Array(("Character devices:\n" + lines(characters) + "\nBlock devices:\n" + lines(blocks)).utf8)

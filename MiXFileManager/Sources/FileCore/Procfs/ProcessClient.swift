@@ -19,7 +19,8 @@ final class ProcessClient: Sendable {
     /// One call. `body` gets the reply's data.
     @discardableResult
     func call(
-        _ op: UInt32, _ caller: Caller, pid: Int32, tid: Int32 = 0, what: UInt64 = 0, fd: UInt64 = 0, offset: UInt64 = 0,
+        _ op: UInt32, _ caller: Caller, pid: Int32, tid: Int32 = 0, what: UInt64 = 0, fd: UInt64 = 0,
+        offset: UInt64 = 0,
         input: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), capacity: Int = 0,
         _ body: (UnsafeRawBufferPointer) -> Void = { _ in }
     ) throws(Errno) -> MixObjReply {
@@ -86,7 +87,8 @@ final class ProcessClient: Sendable {
     func link(_ caller: Caller, pid: Int32, tid: Int32, what: UInt32, fd: Int32) throws(Errno) -> [UInt8] {
         var out: [UInt8] = []
         try call(
-            PROC_LINK, caller, pid: pid, tid: tid, what: UInt64(what), fd: UInt64(UInt32(bitPattern: fd)), capacity: 4096
+            PROC_LINK, caller, pid: pid, tid: tid, what: UInt64(what), fd: UInt64(UInt32(bitPattern: fd)),
+            capacity: 4096
         ) { out = Array($0) }
         return out
     }

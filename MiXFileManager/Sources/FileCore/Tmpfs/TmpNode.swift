@@ -21,6 +21,8 @@ class TmpNode: Inode, @unchecked Sendable {
     var name: Name?
     var subdirectories: UInt64 = 0
     var isRemoved = false
+    /// Made by O_TMPFILE: the one file without a name that may get one (open(2)).
+    var isTemporary = false
 
     var segment: Segment?
     /// Count of writes the segment had when mtime was set by hand; a later write makes the segment's time count.
@@ -195,6 +197,7 @@ class TmpNode: Inode, @unchecked Sendable {
         if isRemoved { throw .ENOENT }
         let node = tree.newNode(new)
         node.nlink = 0
+        node.isTemporary = true
         return node
     }
 

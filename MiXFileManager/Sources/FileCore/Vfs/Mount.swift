@@ -19,7 +19,8 @@ final class Mount: @unchecked Sendable {
     var opens = 0
 
     init(
-        id: UInt64, fs: any FileSystem, root: Inode, source: [UInt8], at place: Location?, readOnly: Bool, options: String
+        id: UInt64, fs: any FileSystem, root: Inode, source: [UInt8], at place: Location?, readOnly: Bool,
+        options: String
     ) {
         self.id = id
         self.fs = fs

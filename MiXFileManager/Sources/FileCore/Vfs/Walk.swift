@@ -46,6 +46,19 @@ struct Walk {
         return try follow(path)
     }
 
+    /// Goes on with the text of a link that lies in `directory`: for calls that saw the link as their last component.
+    mutating func resume(in directory: Location, link: Inode) throws(Errno) -> WalkResult {
+        links += 1
+        if links > Linux.maxLinks || has(Linux.RESOLVE_NO_SYMLINKS) { throw .ELOOP }
+        place = directory
+        let text = try link.readLink(caller)
+        var result: Result<WalkResult, Errno> = .failure(.EIO)
+        text.withUnsafeBytes { bytes in
+            do throws(Errno) { result = .success(try run(bytes)) } catch { result = .failure(error) }
+        }
+        return try result.get()
+    }
+
     /// Walks one text: the path itself or, recursively, a link's target. The last component of a target inherits what is
     /// asked of the last component of the path.
     private mutating func follow(_ path: UnsafeRawBufferPointer) throws(Errno) -> WalkResult {
@@ -98,7 +111,8 @@ struct Walk {
             if !caller.isRoot, !caller.may(1, try place.inode.permissions()) { throw .EACCES }
             if part.count > Linux.NAME_MAX { throw .ENAMETOOLONG }
 
-            let dots = part.count == 1 && part[0] == 0x2e ? 1 : part.count == 2 && part[0] == 0x2e && part[1] == 0x2e ? 2 : 0
+            let dots =
+                part.count == 1 && part[0] == 0x2e ? 1 : part.count == 2 && part[0] == 0x2e && part[1] == 0x2e ? 2 : 0
             if dots > 0 {
                 if dots == 2 { try up() }
                 if isLast {
@@ -122,7 +136,8 @@ struct Walk {
                 next = over
             }
             if next.inode.isSymlink, !isLast || slash || options.followLast {
-                if let step = try enter(link: next, rest: UnsafeRawBufferPointer(rebasing: path[i..<end]), slash: slash) {
+                if let step = try enter(link: next, rest: UnsafeRawBufferPointer(rebasing: path[i..<end]), slash: slash)
+                {
                     return step
                 }
                 // A magic link: `place` is its target now.

@@ -24,7 +24,14 @@ let package = Package(
                 .product(name: "CMiXFile", package: "MiXFileManager"),
             ]),
         .testTarget(name: "TerminalLineTests", dependencies: ["TerminalLine"]),
-        .testTarget(name: "MiXDeviceManagerTests", dependencies: ["MiXDeviceManager"]),
+        .testTarget(
+            name: "MiXDeviceManagerTests",
+            dependencies: [
+                "MiXDeviceManager", "CMiXDevice",
+                .product(name: "CChorus", package: "Nucleus"),
+                .product(name: "ActorKit", package: "Nucleus"),
+                .product(name: "CMiXFile", package: "MiXFileManager"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

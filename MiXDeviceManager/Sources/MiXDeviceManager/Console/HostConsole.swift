@@ -13,8 +13,8 @@ final class HostConsole: Sendable {
     init(descriptors: [Int32], effects: EffectSink, threads: ServerThreads, timer: ReadTimer) {
         let terminals = descriptors.map { isatty($0) == 1 }
         self.terminals = terminals
-        func first(_ order: [Int], _ unwanted: Int32) -> Int32? {
-            for index in order where index < descriptors.count && terminals[index] {
+        func first(_ order: [Int], _ unwanted: Int32, terminal: Bool = true) -> Int32? {
+            for index in order where index < descriptors.count && (terminals[index] || !terminal) {
                 let flags = fcntl(descriptors[index], F_GETFL)
                 if flags >= 0 && flags & O_ACCMODE != unwanted { return descriptors[index] }
             }
@@ -22,7 +22,7 @@ final class HostConsole: Sendable {
         }
         let input = first([0, 1, 2], O_WRONLY)
         // Without a host terminal, what is written to the console is a message to the operator.
-        let output = first([1, 2, 0], O_RDONLY) ?? descriptors.last
+        let output = first([1, 2, 0], O_RDONLY) ?? first([2], O_RDONLY, terminal: false)
         let far = HostFarSide(
             reader: input.map { HostReader(descriptor: $0, threads: threads) },
             writer: output.map { HostWriter(descriptor: $0, threads: threads) })
@@ -49,7 +49,12 @@ final class HostFarSide: FarSide {
         self.writer = writer
     }
 
-    func outputReady(_ terminal: Terminal) { writer?.kick(terminal) }
+    func outputReady(_ terminal: Terminal) {
+        if let writer { return writer.kick(terminal) }
+        // No host descriptor to write to: output goes nowhere, and nobody waits for it.
+        terminal.state.withLock { $0.line.flushOutput() }
+        terminal.outputMoved()
+    }
     func inputRoom(_ terminal: Terminal) { reader?.kick() }
     var outputPending: Bool { writer?.pending ?? false }
     /// From the first open on the keyboard is read, so that ^C works whether or not anyone reads.

@@ -9,6 +9,8 @@
 
 #define SA_FLAGS (0x4 /* SIGINFO */ | 0x08000000 /* ONSTACK */ | 0x40000000 /* NODEFER */ | 0x04000000 /* RESTORER */)
 
+#define NOBODY 65534
+
 static void fail(int status) {
     for (;;) host1(__NR_exit_group, status);
 }
@@ -20,6 +22,16 @@ static void connect_signals(void) {
     for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
         if (host4(__NR_rt_sigaction, signals[i], &action, 0, 8)) fail(71);
     host4(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
+}
+
+/* A site run by root does not run its guests as root: nothing they reach needs it, and limits then count for them. */
+static void give_up_root(void) {
+    struct { uint64_t soft, hard; } processes = { 8192, 8192 };
+    if (host0(__NR_geteuid) == 0) {
+        host2(__NR_setgroups, 0, 0);
+        if (host3(__NR_setresgid, NOBODY, NOBODY, NOBODY) || host3(__NR_setresuid, NOBODY, NOBODY, NOBODY)) fail(74);
+        host2(__NR_setrlimit, RLIMIT_NPROC, &processes);
+    }
 }
 
 /* Unmaps all that execve left (program stack, anything preloaded) but the stub, its areas and the vDSO. */
@@ -54,6 +66,7 @@ static void empty_address_space(struct mb_area *area) {
 __attribute__((noreturn, used)) static void on_own_stack(struct mb_area *area) {
     struct { uint64_t soft, hard; } none = { 0, 0 };
     host2(__NR_setrlimit, RLIMIT_CORE, &none);
+    give_up_root();
     host0(__NR_setsid);
     connect_signals();
     empty_address_space(area);

@@ -8,6 +8,7 @@ final class FileState: Sendable {
     /// Writes with O_APPEND to one file exclude each other; files share locks by their key.
     private let appendLocks = (0..<16).map { _ in Lock() }
     let fifos = FifoTable()
+    let numberCache = Mutex(NumberCache())
 
     /// `seed`: differs from one start of the manager to the next, for servers remember owners.
     init(seed: UInt64) { numbers = Atomic(seed & 0x3fff_ffff_ffff_0000 | 1) }

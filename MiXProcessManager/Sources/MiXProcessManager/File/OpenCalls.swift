@@ -69,10 +69,30 @@ enum OpenCalls {
         named.request.arg.3 = resolve
         let reply = try named.send(path)
         let type = reply.mode & FileMode.typeMask
+        let server = KnUniqueId(uiHead: reply.serverHead, uiTail: reply.serverTail)
+        if server == call.manager.group.ui && flags & FileFlags.path == 0 {
+            return try reopen(call, reply, flags: flags)
+        }
         if type == FileMode.fifo && flags & FileFlags.path == 0 {
             return try FifoOpening.begin(call, reply, flags: flags)
         }
         let description = try describe(call.manager, reply, flags: flags, cred: named.request.cred)
+        return .done(value: try call.install(description, closeOnExec: flags & FileFlags.closeOnExec != 0))
+    }
+
+    /// /proc/PID/fd/N of an object of ours: a pipe gets one more end, a memory file is shared; the rest cannot be opened.
+    private static func reopen(_ call: Call, _ reply: MixObjReply, flags: UInt32) throws(Errno) -> Outcome {
+        guard let found = LocalKey.find(call.manager, reply.key) else { throw .ENOENT }
+        let description: OpenDescription
+        switch found {
+        case let end as PipeEnd:
+            let kept = flags & (FileFlags.accessMode | FileFlags.nonBlocking | FileFlags.append | FileFlags.large)
+            description = PipeEnd(call.manager, end.pipe, flags: kept)
+        case is MemoryFile:
+            found.hold()
+            description = found
+        default: throw .ENXIO
+        }
         return .done(value: try call.install(description, closeOnExec: flags & FileFlags.closeOnExec != 0))
     }
 

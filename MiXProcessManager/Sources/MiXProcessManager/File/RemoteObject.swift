@@ -143,8 +143,8 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         _ call: Call, _ error: Errno, _ mask: UInt32, _ reason: StaticString, _ armed: inout Bool
     ) throws(Errno) -> Outcome? {
         switch error {
-        case .EINTR:
-            // The terminal has sent a job-control signal: as Linux' ERESTARTSYS.
+        case .EINTR, .restart:
+            // The terminal has sent a job-control signal, which ends the wait.
             call.enlist(on: source.queue)
             return .park(Wait(on: [source.queue], for: reason))
         case .EAGAIN where !isNonBlocking:
@@ -263,6 +263,11 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         request.arg.1 = root.tag
         return (try? manager.objectCall(server, request, body: [], room: 4096).1) ?? [UInt8]("/".utf8)
     }
+}
+
+extension Errno {
+    /// ERESTARTSYS, which the Device Manager answers after a job-control signal to the caller.
+    static let restart = Errno(512)
 }
 
 /// How far a transfer has come that had to wait in between.

@@ -1,10 +1,10 @@
 import Glibc
-import Synchronization
 
 /// A pipe or FIFO (pipe(7)): the ring, who holds which end, and who waits.
 ///
 /// Knows nothing of guests: its ends copy between it and a guest's memory.
-final class Pipe: Sendable {
+final class Pipe: @unchecked Sendable {
+    // Sendable: `state` is guarded by `lock`, the rest is constant.
     /// What an attempt to move bytes came to.
     enum Moved: Equatable {
         case bytes(Int)
@@ -28,7 +28,8 @@ final class Pipe: Sendable {
         var writersSeen: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let lock = Lock()
+    private var state = State()
     /// Woken for readers: data came, or the last writer went.
     let readable = PollSource()
     /// Woken for writers: room came, or the last reader went.
@@ -43,6 +44,8 @@ final class Pipe: Sendable {
         created = now
     }
 
+    private func locked<R>(_ body: (inout State) -> R) -> R { lock.withLock { body(&state) } }
+
     // MARK: Ends
 
     /// How many of each side there are now and have ever been.
@@ -52,13 +55,13 @@ final class Pipe: Sendable {
     }
 
     var ends: Ends {
-        state.withLock {
+        locked {
             Ends(readers: $0.readers, writers: $0.writers, readersSeen: $0.readersSeen, writersSeen: $0.writersSeen)
         }
     }
 
     func attach(reading: Bool, writing: Bool) {
-        state.withLock {
+        locked {
             if reading {
                 $0.readers += 1
                 $0.readersSeen += 1
@@ -73,7 +76,7 @@ final class Pipe: Sendable {
     }
 
     func detach(reading: Bool, writing: Bool) {
-        let (noReader, noWriter) = state.withLock {
+        let (noReader, noWriter) = locked {
             if reading { $0.readers -= 1 }
             if writing { $0.writers -= 1 }
             return (reading && $0.readers == 0, writing && $0.writers == 0)
@@ -87,7 +90,7 @@ final class Pipe: Sendable {
     /// Takes up to `size` bytes.
     func take(into target: UnsafeMutableRawPointer, size: Int, orElse enlist: () -> Void = {}) -> Moved {
         var freed = false
-        let moved: Moved = state.withLock {
+        let moved: Moved = locked {
             if $0.ring.count == 0 {
                 if $0.writers == 0 { return .ended }
                 enlist()
@@ -104,7 +107,7 @@ final class Pipe: Sendable {
 
     /// Copies without taking (tee).
     func peek(into target: UnsafeMutableRawPointer, size: Int) -> Moved {
-        state.withLock {
+        locked {
             if $0.ring.count == 0 { return $0.writers == 0 ? .ended : .mustWait }
             return .bytes($0.ring.peek(into: target, size: size))
         }
@@ -112,7 +115,7 @@ final class Pipe: Sendable {
 
     /// Puts in what fits of `size` bytes; all or nothing up to PIPE_BUF, for which `whole` is the write's full size.
     func put(_ bytes: UnsafeRawPointer, size: Int, whole: Int, orElse enlist: () -> Void = {}) -> Moved {
-        let moved: Moved = state.withLock {
+        let moved: Moved = locked {
             if $0.readers == 0 { return .ended }
             let room = $0.ring.room
             if room == 0 || whole <= Pipe.atomic && room < size {
@@ -129,7 +132,7 @@ final class Pipe: Sendable {
 
     /// Whether a write of `whole` bytes could begin: asked before the data is fetched.
     func admits(whole: Int, orElse enlist: () -> Void = {}) -> Moved {
-        state.withLock {
+        locked {
             if $0.readers == 0 { return .ended }
             let room = $0.ring.room
             if room == 0 || whole <= Pipe.atomic && room < whole {
@@ -140,21 +143,21 @@ final class Pipe: Sendable {
         }
     }
 
-    var count: Int { state.withLock { $0.ring.count } }
-    var capacity: Int { state.withLock { $0.ring.capacity } }
+    var count: Int { locked { $0.ring.count } }
+    var capacity: Int { locked { $0.ring.capacity } }
 
     /// F_SETPIPE_SZ: the capacity it now has; nil when the bytes inside do not fit.
     func resize(to wanted: Int) -> Int? {
         var size = Pipe.atomic
         while size < wanted { size *= 2 }
-        let capacity: Int? = state.withLock { $0.ring.resize(to: size) ? size : nil }
+        let capacity: Int? = locked { $0.ring.resize(to: size) ? size : nil }
         writable.notify()
         return capacity
     }
 
     /// Poll bits as pipe(7) and poll(2) give them for an end.
     func events(reading: Bool, writing: Bool) -> UInt32 {
-        state.withLock {
+        locked {
             var events: UInt32 = 0
             if reading {
                 if $0.ring.count > 0 { events |= PollBits.input | PollBits.readNormal }

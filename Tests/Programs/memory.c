@@ -67,7 +67,7 @@ static void mapping(void) {
           faultAt(block + 3 * page, 1) == 0 && faultAt(block, 1) == 0);
     munmap(block + page, page);
     ERROR("mprotect over a hole", mprotect(block, 3 * page, PROT_READ), ENOMEM);
-    ERROR("mprotect at an odd address", mprotect(block + 5, page, PROT_READ), EINVAL);
+    ERROR("mprotect at an odd address", syscall(SYS_mprotect, block + 5, page, PROT_READ), EINVAL);
     munmap(block, 4 * page);
     ERROR("no mapping without a kind", mmap(0, page, PROT_READ, MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0, EINVAL);
     ERROR("nor of a closed descriptor", mmap(0, page, PROT_READ, MAP_PRIVATE, 888, 0) == MAP_FAILED ? -1 : 0, EBADF);
@@ -151,7 +151,7 @@ static void copies(void) {
     CHECK("a buffer that ends at its page", write(ends[1], edge + page - 10, 10) == 10 && read(ends[0], edge + page - 10, 10) == 10);
     CHECK("a buffer cut by a hole", write(fd, edge + page - 10, 20) == 10);
     ERROR("a buffer beyond it", write(fd, edge + page, 20), EFAULT);
-    ERROR("a structure cut by a hole", fstat(fd, (struct stat *)(edge + page - 10)), EFAULT);
+    ERROR("a structure cut by a hole", syscall(SYS_fstat, fd, edge + page - 10), EFAULT);
     ERROR("a string cut by a hole", (memset(edge, 'x', page), open(edge + page - 10, O_RDONLY)), EFAULT);
     strcpy(edge + page - 10, "/dev/null");
     CHECK("a string that ends at its page", open(edge + page - 10, O_RDONLY) >= 0);

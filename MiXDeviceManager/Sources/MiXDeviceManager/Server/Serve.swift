@@ -40,7 +40,7 @@ extension DeviceManager {
             return serveMaster(number, key.tag, &exchange)
         case .stdio(let number):
             // A terminal is reopened under a key of its own; a stream keeps this one.
-            guard let stream = streams[number] else { return openNode(device, &exchange) }
+            guard number < streams.count, let stream = streams[number] else { return openNode(device, &exchange) }
             return serve(stream, key, &exchange)
         case .controllingTerminal, .consoleNode, .ptmxNode, .slaveNode:
             return openNode(device, &exchange)
@@ -55,12 +55,15 @@ extension DeviceManager {
             let sid = exchange.request.pointee.cred.sid
             guard let terminal = terminals.withLock({ $0.controlling(sid) }) else { return failure(ENXIO) }
             return open(terminal, controlling: false, &exchange)
+        case .stdio(let number) where !console.isTerminal(number):
+            return failure(ENXIO)  // closed on the host
         case .consoleNode, .stdio:
             return open(console.terminal, controlling: true, &exchange)
         case .ptmxNode:
             return openMaster(&exchange)
         case .slaveNode(let number):
-            guard let terminal = terminals.withLock({ $0.terminal(number + 1) }) else { return failure(EIO) }
+            let (slave, master) = terminals.withLock { ($0.terminal(number + 1), $0.masters[number + 1]) }
+            guard let terminal = slave, let master, !master.locked else { return failure(EIO) }
             return open(terminal, controlling: true, &exchange)
         default:
             return failure(ENXIO)

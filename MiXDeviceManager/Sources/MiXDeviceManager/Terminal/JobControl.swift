@@ -7,12 +7,13 @@ import Synchronization
 struct TerminalTable {
     private var slots: [Int: Terminal] = [:]
     private var sessions: [Int32: Int] = [:]
+    var masters: [Int: PtyMaster] = [:]  // by the terminal's number
 
     mutating func add(_ terminal: Terminal) { slots[terminal.number] = terminal }
     mutating func remove(_ number: Int) { slots[number] = nil }
     func terminal(_ number: Int) -> Terminal? { slots[number] }
-    func firstFree() -> Int { (1...).first { slots[$0] == nil } ?? 0 }
-    var all: [Terminal] { Array(slots.values) }
+    static let most = 4096
+    func firstFree() -> Int? { (1...Self.most).first { slots[$0] == nil } }
 
     /// The session's terminal, where it still is its terminal (a hang-up takes it away behind this table).
     func controlling(_ sid: Int32) -> Terminal? {

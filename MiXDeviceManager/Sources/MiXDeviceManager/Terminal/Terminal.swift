@@ -44,6 +44,7 @@ final class Terminal: Sendable {
         var generation: UInt64 = 0  // hang-ups: keys opened before the last one are dead
         var gone = false  // the far side is gone for good
         var opens = 0
+        var deadOpens = 0  // opened before a hang-up and not closed yet
         var mode: UInt32 = 0o620
         var uid: UInt32 = 0
         var gid: UInt32 = 0

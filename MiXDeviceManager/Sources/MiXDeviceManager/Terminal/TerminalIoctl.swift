@@ -83,7 +83,7 @@ extension Terminal {
     /// It is the controlling terminal of the caller's session.
     func controls(_ cred: MixCred) -> Bool { state.withLock { $0.session != 0 && $0.session == cred.sid } }
 
-    fileprivate func ioctl(_ command: UInt32, _ argument: UInt64, _ exchange: inout Exchange) -> Int64 {
+    func ioctl(_ command: UInt32, _ argument: UInt64, _ exchange: inout Exchange) -> Int64 {
         let cred = exchange.request.pointee.cred
         switch command {
         case TtyCommand.tcgets:
@@ -154,10 +154,13 @@ extension Terminal {
     }
 
     private func flush(_ queue: UInt64) -> Int64 {
-        guard queue <= 2 else { return failure(EINVAL) }
+        queue <= 2 ? flush(input: queue != 1, output: queue != 0) : failure(EINVAL)
+    }
+
+    func flush(input: Bool, output: Bool) -> Int64 {
         change { state, effects in
-            if queue != 1 { state.line.flushInput() }
-            if queue != 0 { state.line.flushOutput() }
+            if input { state.line.flushInput() }
+            if output { state.line.flushOutput() }
             state.settle(&effects, far)
         }
         return 0

@@ -16,10 +16,13 @@ extension DeviceManager {
         case OBJ_DUP:
             return terminal.state.withLock { state in
                 guard state.keyState(tag) != .foreign else { return failure(EBADF) }
-                if state.keyState(tag) == .live { state.opens += 1 }
+                if state.keyState(tag) == .live { state.opens += 1 } else { state.deadOpens += 1 }
                 return 0
             }
-        case OBJ_CLOSE: return terminal.close(tag, owner: exchange.owner)
+        case OBJ_CLOSE:
+            let diag = terminal.close(tag, owner: exchange.owner)
+            forget(terminal)
+            return diag
         case OBJ_STAT:
             let (mode, uid, gid) = terminal.state.withLock { ($0.mode, $0.uid, $0.gid) }
             return exchange.put(
@@ -73,7 +76,10 @@ extension Terminal {
             state.watches.disarm(owner: owner, event: KnUniqueId())
             state.readers[owner] = nil
             state.drainers.remove(owner)
-            guard state.keyState(tag) == .live, state.opens > 0 else { return false }
+            guard state.keyState(tag) == .live, state.opens > 0 else {
+                state.deadOpens -= 1
+                return false
+            }
             state.opens -= 1
             if state.opens == 0 { state.exclusive = false }
             return state.opens == 0

@@ -113,6 +113,7 @@ extension Terminal: InputSink, OutputSource {
             state.session = 0
             state.foreground = 0
             state.generation += 1
+            state.deadOpens += state.opens
             state.opens = 0
             state.readers.removeAll()
             state.drainers.removeAll()

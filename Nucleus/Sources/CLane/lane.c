@@ -24,18 +24,21 @@ static uint64_t nanoseconds(void) {
 
 void kn_lane_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0); }
 
-int32_t kn_lane_poll(const KnLaneBell *bell, uint32_t seen, uint32_t spinNs, uint32_t yieldNs) {
-    if (kn_lane_load(&bell->bell) != seen) return 1;
+int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs) {
+    if (kn_lane_load(&in->bell) != seen) return 1;
     if (yieldNs == 0) return 0;
+    const int32_t here = sched_getcpu();
+    if (out->processor != here) out->processor = here;
+    if (__atomic_load_n(&in->processor, __ATOMIC_RELAXED) == here) spinNs = 0;
     const uint64_t start = nanoseconds();
     for (;;) {
-        for (int i = 0; i < 8; i++) {
-            if (kn_lane_load(&bell->bell) != seen) return 1;
+        for (int i = 0; i < (spinNs != 0 ? 8 : 1); i++) {
+            if (kn_lane_load(&in->bell) != seen) return 1;
             __builtin_ia32_pause();
         }
         const uint64_t spent = nanoseconds() - start;
         if (spent > yieldNs) return 0;
-        if (spent > spinNs) sched_yield();
+        if (spent >= spinNs) sched_yield();
     }
 }
 

@@ -90,6 +90,28 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
         #expect(booted.state().first == 1601)
     }
 
+    /// Servers that call each other, in every mixture of privileges; also back into the one that began.
+    @Test(arguments: privileges, privileges) func serversCallEachOther(_ first: Int32, _ second: Int32) throws {
+        let object = try #require(Fixture.object)
+        let booted = try BootedSite()
+        try #require(booted.load(first, object: object, stamp: K_STAMP_FILE).code == K_OK)
+        try #require(booted.load(second, object: object, stamp: K_STAMP_DEVICE).code == K_OK)
+        func via(_ stamp: UInt32, _ body: [UInt8]) -> [UInt8] {
+            ascii("c") + withUnsafeBytes(of: stamp) { Array($0) } + body
+        }
+        let large = ascii("e") + [UInt8](repeating: 99, count: 300_000)
+        for body in [ascii("echo"), large] {
+            let echo = booted.call(via(K_STAMP_DEVICE, body), capacity: 400_000)
+            #expect(echo.code == K_OK && echo.reply == body)
+            let deep = booted.call(via(K_STAMP_DEVICE, via(K_STAMP_FILE, via(K_STAMP_DEVICE, body))), capacity: 400_000)
+            #expect(deep.code == K_OK && deep.reply == body)
+        }
+        #expect(booted.call(via(K_STAMP_SOCKET, large)).code < 0, "nobody serves that group")
+        guard second == K_USERACTOR else { return }
+        #expect(booted.call(via(K_STAMP_DEVICE, ascii("d"))).code == K_EDEADSERVER, "the error comes through")
+        #expect(booted.call(ascii("e")).reply == ascii("e"), "and who asked lives on")
+    }
+
     @Test(arguments: privileges) func refusals(_ privilege: Int32) throws {
         let object = try #require(Fixture.object)
         let booted = try BootedSite()

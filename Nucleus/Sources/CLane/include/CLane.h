@@ -24,11 +24,12 @@
 #define KN_LANE_OP 0x200u       /* | position in KnActorOps; target = the function */
 #define KN_LANE_MAIN 0x300u     /* open the object and run kn_actor_main */
 
-/* One direction's doorbell. `bell` counts messages; `asleep` is set by the side that waits for them. 128 bytes, since
- * neighbouring lines are fetched in pairs. */
+/* One direction's doorbell. `bell` counts messages; `asleep` is set by the side that waits for them; `processor` is
+ * where the side that rings ran last. 128 bytes, since neighbouring lines are fetched in pairs. */
 typedef struct KnLaneBell {
     uint32_t bell, asleep;
-    uint8_t pad[120];
+    int32_t processor;
+    uint8_t pad[116];
 } KnLaneBell;
 
 typedef struct KnLaneMsg {
@@ -67,8 +68,10 @@ static inline void kn_lane_ring(KnLaneBell *bell) {
     __atomic_fetch_add(&bell->bell, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&bell->asleep, __ATOMIC_SEQ_CST) != 0) kn_lane_wake(&bell->bell);
 }
-/* Polls until the bell differs from `seen`: pause for spinNs, then sched_yield until yieldNs. 1 when it rang. */
-int32_t kn_lane_poll(const KnLaneBell *bell, uint32_t seen, uint32_t spinNs, uint32_t yieldNs);
+/* Polls until the bell `in` differs from `seen`: pause for spinNs, then sched_yield until yieldNs. 1 when it rang.
+ * Where both sides ran on one processor, pausing would only keep the other from running: it yields at once. `out` is
+ * the bell the caller rings, and learns its processor. */
+int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs);
 /* Sleeps until the bell differs from `seen`, a wake-up, a signal, or `milliseconds` (0: no limit). */
 void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint32_t milliseconds);
 /* Ends the waits on a lane whose other side is gone; believes nothing the other side left in the area. */

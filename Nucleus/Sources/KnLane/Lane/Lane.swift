@@ -94,7 +94,7 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
                 seen = bell
                 return kn_lane_read(inMessage)
             }
-            if kn_lane_poll(inBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 { continue }
+            if kn_lane_poll(inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 { continue }
             if isDead { return nil }
             willSleep?()
             kn_lane_sleep(inBell, seen, policy.sleepMilliseconds)

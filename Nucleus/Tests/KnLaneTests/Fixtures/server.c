@@ -1,6 +1,7 @@
 /* A server of one file, for both privileges. Message bodies begin with a command byte:
  *   'e' echo, 'u' echo the actor's own UI as actorSelf tells it, 'n' nothing, 'p' how many messages so far,
- *   'd' dies, 'c' calls the port whose group name follows with body "e" and hands on the reply, 's' sgCreate+sgAdopt */
+ *   'd' dies, 'v' posts its event, 's' sgAdopt and sgRead, 'c' and a group's stamp (4 bytes) and a body: calls that
+ *   group with the body and hands on the reply. Handlers run concurrently. */
 #include "chorus.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
     Fixture *f = cookie;
     const KnNucleus *n = f->n;
     const uint8_t *b = body;
-    f->messages++;
+    __atomic_fetch_add(&f->messages, 1, __ATOMIC_RELAXED);
     if (head == 0 || size == 0) { *replySize = 0; return K_EINVAL; }
     if (replyAnnex && annex) memcpy(replyAnnex, annex, K_CMSGANNEXSIZE);
     switch (b[0]) {
@@ -41,6 +42,16 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
     }
     case 'v': return n->eventPost(n->self, &f->event.ui, 5);
     case 'd': abort();
+    case 'c': {
+        uint32_t stamp;
+        KnIpcDest dest = { { 0, 0 }, { 0, 0 } };
+        if (size < 5) return K_EINVAL;
+        memcpy(&stamp, b + 1, sizeof stamp);
+        int32_t r = n->grpName(n->self, stamp, &dest.target);
+        if (r < 0) return r;
+        return n->ipcCall(n->self, K_DEFAULTPORT, &dest, K_FUNCMODE, annex, b + 5, size - 5, replyAnnex, replyBody,
+                          replySize, 0, K_NOTIMEOUT);
+    }
     case 's': {
         int fd = memfd_create("fixture", MFD_CLOEXEC);
         KnCap segment;
@@ -58,7 +69,7 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 static int32_t event(void *cookie, uint32_t bits) {
-    ((Fixture *)cookie)->events += bits;
+    __atomic_fetch_add(&((Fixture *)cookie)->events, bits, __ATOMIC_RELAXED);
     return K_OK;
 }
 

@@ -93,7 +93,7 @@ extension ProcessManager {
         var actor = actor
         return withUnsafeTemporaryAllocation(of: KnRgnStat.self, capacity: 16) { stats in
             var count: UInt32 = 16
-            guard nucleus.rgnStat(&actor, AddressSpace.highest, &count, stats.baseAddress) >= 0 else { return 0 }
+            guard nucleus.rgnStat(&actor, 0, &count, stats.baseAddress) >= 0 else { return 0 }
             for stat in stats.prefix(min(Int(count), 16)) where stat.rgn.opaque == 0x76 { return stat.rgn.startAddr }
             return 0
         }

@@ -3,7 +3,8 @@ import Glibc
 /// Private memory of one lane's side, used as a stack: received frames and the buffers of calls being served.
 ///
 /// Lazily populated by the host, so a lane that only ever carries small frames holds a page or two.
-public struct Scratch: ~Copyable, @unchecked Sendable {  // Sendable: handed over with its lane, used by one thread at a time.
+public struct Scratch: ~Copyable, @unchecked Sendable {
+    // Sendable: handed over with its lane, used by one thread at a time.
     public static let capacity = 8 * 1024 * 1024
     private let base: UnsafeMutableRawPointer
     private(set) var used = 0

@@ -18,6 +18,7 @@ import scenario as scenarios
 
 EPOCH = 1577836800  # every prepared file bears this time, so listings are the same everywhere
 NATIVE = "native"
+NO_SITE = "-"  # a scenario that runs once, on no manifest
 
 
 class Outcome:
@@ -136,22 +137,22 @@ def check_expected(scenario, outcome):
     return problems
 
 
-def command_of(scenario, manifest, folder, work):
+def command_of(scenario, variant, manifest, folder, work):
     """What to execute, and in which environment."""
     environment = dict(places.ENVIRONMENT, **scenario.environment, CANARY=str(folder / "canary"))
     if scenario.driver:
         host = dict(os.environ, PYTHONPATH=str(places.TESTS / "Runner"), PYTHONDONTWRITEBYTECODE="1",
                     SITE_MANIFEST=manifest, SITE_WORK=str(work), SITE_SCRATCH=str(folder), LC_ALL="C")
         return [sys.executable, str(scenario.driver)], host
-    argv = [part.replace("{tests}", str(places.PROGRAMS)) for part in scenario.command]
-    if manifest == NATIVE:
+    argv = [part.replace("{tests}", str(places.PROGRAMS)).replace("{variant}", variant) for part in scenario.command]
+    if manifest in (NATIVE, NO_SITE):
         return argv, environment
     return places.chorus_run(manifest, argv, work, environment), environment
 
 
-def run(name, manifest):
+def run(name, variant, manifest):
     scenario = scenarios.load(places.SCENARIOS / name)
-    folder = places.SCRATCH / f"{name}.{manifest}.{os.getpid()}"
+    folder = places.SCRATCH / f"{name}{variant}.{manifest}.{os.getpid()}"
     folder.mkdir(parents=True)
     os.umask(0o022)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -159,7 +160,7 @@ def run(name, manifest):
     work = prepare(scenario, folder)
     if scenario.canary:
         plant_canary(folder)
-    argv, environment = command_of(scenario, manifest, folder, work)
+    argv, environment = command_of(scenario, variant, manifest, folder, work)
     native = manifest == NATIVE
     before = {} if native else hostwatch.fingerprint(folder)
     system = {} if native else hostwatch.system_fingerprint()
@@ -190,7 +191,7 @@ def run(name, manifest):
         if native:  # the oracle itself must be steady: once more, in a fresh directory of the same name
             shutil.rmtree(work)
             prepare(scenario, folder)
-        reference_argv, reference_environment = command_of(scenario, NATIVE, folder, work)
+        reference_argv, reference_environment = command_of(scenario, variant, NATIVE, folder, work)
         reference = execute(reference_argv, work, scenario.limit, scenario.stdin, reference_environment)
         hostwatch.kill_below()
         if reference.late:
@@ -203,7 +204,7 @@ def run(name, manifest):
 
 if __name__ == "__main__":
     try:
-        result = run(sys.argv[1], sys.argv[2])
+        result = run(*sys.argv[1:4])
     except Exception as error:  # a broken scenario is a failure with a name, never a silent one
         hostwatch.kill_below()
         result = {"problems": [f"runner: {type(error).__name__}: {error}"], "seconds": 0.0}

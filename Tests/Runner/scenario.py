@@ -5,7 +5,7 @@ from pathlib import Path
 
 import places
 
-KEYS = {"about", "limit", "command", "status", "native", "stderr", "needs", "manifests", "canary", "environment"}
+KEYS = {"about", "limit", "command", "status", "native", "stderr", "needs", "manifests", "canary", "environment", "variants"}
 
 
 class BadScenario(Exception):
@@ -26,6 +26,7 @@ class Scenario:
     manifests: str
     canary: bool
     environment: dict = field(default_factory=dict)
+    variants: list = field(default_factory=lambda: [""])
 
     @property
     def driver(self):
@@ -64,7 +65,7 @@ def load(folder):
         command=table.get("command", [places.BUSYBOX, "sh", "script"]), status=table.get("status", 0),
         native=table.get("native", False), stderr=table.get("stderr", "class"), needs=table.get("needs", []),
         manifests=table.get("manifests", "each"), canary=table.get("canary", False),
-        environment=table.get("environment", {}))
+        environment=table.get("environment", {}), variants=table.get("variants", [""]))
     if scenario.stderr not in ("class", "exact", "any"):
         raise BadScenario(f"{file}: stderr is {scenario.stderr!r}; known: class, exact, any")
     if scenario.manifests not in ("each", "none"):

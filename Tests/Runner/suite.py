@@ -13,7 +13,7 @@ from pathlib import Path
 
 import places
 import scenario as scenarios
-from job import NATIVE
+from job import NATIVE, NO_SITE
 
 PARALLEL = 2
 
@@ -43,31 +43,33 @@ def build_programs():
 
 
 def plan(options, chosen, seed):
-    """The (scenario, manifest) pairs to run, and the lines about what is not run."""
+    """The (scenario, variant, manifest) jobs to run, and the lines about what is not run."""
     if options.native:
-        pairs = [(scenario, NATIVE) for scenario in chosen if scenario.runs_natively()]
+        jobs = [(scenario, variant, NATIVE) for scenario in chosen if scenario.runs_natively()
+                for variant in scenario.variants]
         notes = [f"not native: {scenario.name} (only means something on a site)"
                  for scenario in chosen if not scenario.runs_natively()]
         if os.geteuid() != 0:
             notes += [f"not native: {scenario.name} (needs root on the host)"
-                      for scenario, _ in pairs if "root" in scenario.needs]
-            pairs = [pair for pair in pairs if "root" not in pair[0].needs]
-        return pairs, notes
+                      for scenario in chosen if "root" in scenario.needs]
+            jobs = [job for job in jobs if "root" not in job[0].needs]
+        return jobs, notes
     chance = random.Random(seed)
-    pairs = []
+    jobs = []
     for scenario in chosen:
         manifests = options.manifest or places.ALL_MANIFESTS
         if scenario.manifests == "none":
-            manifests = ["-"]
+            manifests = [NO_SITE]
         elif options.set == "sample":
             manifests = [chance.choice(manifests)]
-        pairs += [(scenario, manifest) for manifest in manifests]
-    return pairs, []
+        variants = [chance.choice(scenario.variants)] if options.set == "sample" else scenario.variants
+        jobs += [(scenario, variant, manifest) for variant in variants for manifest in manifests]
+    return jobs, []
 
 
-def run_job(scenario, manifest):
+def run_job(scenario, variant, manifest):
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "job.py"), scenario.name, manifest],
+        [sys.executable, str(Path(__file__).parent / "job.py"), scenario.name, variant, manifest],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:  # twice the limit, since a native run may follow, and the time to look for leftovers
         output, errors = process.communicate(timeout=scenario.limit * 2 + 60)
@@ -104,19 +106,20 @@ def main():
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     if options.set == "sample" and not options.native:
         print(f"seed {seed}")
-    pairs, notes = plan(options, chosen, seed)
+    jobs, notes = plan(options, chosen, seed)
     for note in notes:
         print(note)
     passed = failed = 0
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        futures = {pool.submit(run_job, scenario, manifest): (scenario, manifest) for scenario, manifest in pairs}
+        futures = {pool.submit(run_job, *job): job for job in jobs}
         for future in concurrent.futures.as_completed(futures):
-            scenario, manifest = futures[future]
+            scenario, variant, manifest = futures[future]
+            name = scenario.name + (f" ({variant})" if variant else "")
             result = future.result()
             good = not result["problems"]
             passed, failed = passed + good, failed + (not good)
-            print(f"{'ok  ' if good else 'FAIL'} {scenario.name:24} {manifest:10} {result['seconds']:7.2f} s", flush=True)
+            print(f"{'ok  ' if good else 'FAIL'} {name:28} {manifest:10} {result['seconds']:7.2f} s", flush=True)
             for line in result["problems"]:
                 print(f"     {line}", flush=True)
     shutil.rmtree(places.SCRATCH, ignore_errors=True)

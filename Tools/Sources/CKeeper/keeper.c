@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -29,7 +30,7 @@ static void set_modes(const struct termios *modes) {
     sigemptyset(&ttou);
     sigaddset(&ttou, SIGTTOU);
     sigprocmask(SIG_BLOCK, &ttou, &before);
-    tcsetattr(0, TCSADRAIN, modes);
+    tcsetattr(0, TCSANOW, modes);
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -136,6 +137,11 @@ void keeper_begin(void) {
     if (keeper.nucleus > 0) keep(&keeper, &signals);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != self) _exit(EXIT_OSERR); /* the keeper died before the line above */
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a site holds a descriptor for every open file and segment */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     sigdelset(&signals, SIGCHLD);
     sigdelset(&signals, SIGQUIT);
     sigaddset(&signals, SIGWINCH);

@@ -34,10 +34,8 @@ public struct LoadPlan: Sendable {
         if entry.group?.stamp == K_STAMP_FILE {
             for (index, mount) in manifest.mounts.enumerated() {
                 let number = String(1000 + index).dropFirst()
-                all["mount.\(number)"] = [
-                    mount.at, mount.type, mount.source.isEmpty ? "none" : mount.source,
-                    mount.options.isEmpty ? "defaults" : mount.options,
-                ].joined(separator: " ")
+                let words = [mount.at, mount.type, mount.source, mount.options]
+                all["mount.\(number)"] = words.filter { !$0.isEmpty }.joined(separator: " ")
             }
         }
         return all.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()

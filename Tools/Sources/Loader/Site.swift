@@ -79,7 +79,7 @@ public final class Site: @unchecked Sendable {  // the nucleus' calls may come f
     public func started() throws(LoadError) {
         for (entry, var cap) in loaded {
             let result = boot.pointee.actorStarted?(handle, &cap) ?? K_ENOSYS
-            if result < 0 {
+            if result < 0 && result != K_ENOSYS {  // a server need not have first work
                 throw LoadError(
                     "\(entry.place.file):\(entry.place.line): \(entry.place.key): "
                         + "its first work failed: \(result > -1000 ? String(cString: strerror(-result)) : nucleusCode(result))"

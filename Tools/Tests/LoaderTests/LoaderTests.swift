@@ -24,7 +24,7 @@ import Testing
         let manifest = try Manifest.parse(text, file: "m")
         #expect(
             LoadPlan.options(manifest.actors[0], manifest)
-                == "alpha=2\nmount.000=/ overlay host:/ defaults\nmount.001=/dev devfs none defaults\nzeta=1\n")
+                == "alpha=2\nmount.000=/ overlay host:/\nmount.001=/dev devfs\nzeta=1\n")
     }
 
     @Test func objectsAreFoundBesideTheTreeOrTheManifest() {

@@ -92,8 +92,8 @@ extension FileServer {
     func openExisting(_ request: Request, _ place: Location, _ flags: UInt32, _ reply: inout Reply) throws(Errno) {
         let inode = place.inode
         let caller = request.caller
-        if inode.isSymlink, flags & Linux.O_PATH == 0 { throw .ELOOP }
         if flags & Linux.O_DIRECTORY != 0, !inode.isDirectory { throw .ENOTDIR }
+        if inode.isSymlink, flags & Linux.O_PATH == 0 { throw .ELOOP }
         if request.op == FILE_OPEN, request.arg3 & FILE_EXEC_BIT != 0 {
             let isSearch = inode.isDirectory && flags & (Linux.O_DIRECTORY | Linux.O_PATH) != 0
             if !inode.isRegular && !isSearch { throw .EACCES }

@@ -187,7 +187,7 @@ def run(name, variant, manifest):
     if sockets:
         problems += sockets.finish()
     problems += check_expected(scenario, outcome)
-    if scenario.native and not scenario.driver and not outcome.late:
+    if scenario.native and scenario.oracle_here() and not outcome.late:
         if native:  # the oracle itself must be steady: once more, in a fresh directory of the same name
             shutil.rmtree(work)
             prepare(scenario, folder)

@@ -1,4 +1,5 @@
 """A scenario: one folder of Tests/Scenarios, described by its scenario.toml."""
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,10 @@ class Scenario:
         """Whether the same thing means something on the bare host."""
         return "site" not in self.needs
 
+    def oracle_here(self):
+        """Whether a native run of this user on this host is right; where it is not, `expected` is the only oracle."""
+        return "root" not in self.needs or os.geteuid() == 0
+
 
 def load(folder):
     file = folder / "scenario.toml"
@@ -77,6 +82,10 @@ def load(folder):
         raise BadScenario(f"{folder}: no script, no command, no driver.py")
     if scenario.expected is None and not scenario.native:
         raise BadScenario(f"{folder}: neither `expected` nor native = true: it could not fail")
+    if scenario.native and (scenario.driver or not scenario.runs_natively()):
+        raise BadScenario(f"{folder}: a driver, or what only a site can do, has no native run to compare with")
+    if "root" in scenario.needs and scenario.expected is None:
+        raise BadScenario(f"{folder}: what needs root natively must have `expected` for everybody else")
     return scenario
 
 

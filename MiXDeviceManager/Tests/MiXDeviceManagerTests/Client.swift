@@ -10,6 +10,7 @@ final class Client {
     let fake = FakeNucleus()
     let manager: DeviceManager
     var cred = MixCred()
+    var host: HostTerminal?  // lives as long as the client
 
     init(_ descriptors: [Int32]) {
         manager = DeviceManager(nucleus: fake.nucleus, hostDescriptors: descriptors)

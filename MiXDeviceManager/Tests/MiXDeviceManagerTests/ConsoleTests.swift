@@ -12,6 +12,7 @@ import Testing
     private func console() throws -> (HostTerminal, Client, MixKey) {
         let host = try #require(HostTerminal())
         let client = Client([host.slave, host.slave, host.slave])
+        client.host = host
         return (host, client, client.open(5, 1).reply.key)
     }
 

@@ -27,7 +27,9 @@ final class ReadTimer: Sendable {
 
     func schedule(_ terminal: Terminal, at deadline: UInt64) {
         let start = state.withLock { state in
-            state.due.append((deadline, terminal))
+            if !state.due.contains(where: { $0.deadline == deadline && $0.terminal === terminal }) {
+                state.due.append((deadline, terminal))
+            }
             let start = !state.running && !state.stopping
             state.running = true
             return start

@@ -22,5 +22,14 @@
 /* From the Device Manager to the Process Manager (group K_STAMP_PROCESS), request format of mixObject.h. */
 #define PROC_SIGNAL_GROUP 320u   /* sent asynchronously. arg[0] = signal number, arg[1] = process group */
 #define PROC_GROUP_ORPHANED 321u /* called. arg[1] = process group: value[0] = 1 when it is orphaned (EIO instead of SIGTTIN/TTOU);
-                                    value[1] = 1 when cred.pid blocks or ignores arg[0] (signal number) */
+                                    value[1] = 1 when cred.pid blocks or ignores arg[0] (signal number);
+                                    value[2] = its session, 0 where not told; -ESRCH where there is no such group */
+
+/* How terminals use the requests of mix/mixObject.h:
+ * - diag -512 (ERESTARTSYS): the caller's group was sent SIGTTIN or SIGTTOU; deliver it, then ask again.
+ * - OBJ_IOCTL TCSBRK with an argument (tcdrain) may answer -EAGAIN: watch POLLOUT as the same owner, then ask again.
+ * - a blocked OBJ_READ (no O_NONBLOCK in flags) that answers -EAGAIN starts VTIME; watch POLLIN as the same owner and
+ *   ask again with the same size. Disarm (mask 0) when the read is given up.
+ * - TIOCGPTPEER: diag 0 and `key` is the opened slave.
+ * - a regular file as DEV_STDIO_KEY is read at OBJ_READ's offset and written where the host's offset stands. */
 #endif

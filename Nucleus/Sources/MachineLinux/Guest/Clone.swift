@@ -38,7 +38,7 @@ extension LinuxGuests {
         let address = AreaTable.guestAddress(slot)
         let keepsMemory = flags & UInt64(HOST_CLONE_VM) != 0
         let tid: Int64? = source.process.passing.withLock { _ in
-            source.dialogue.withLock { _ -> Int64? in
+            source.commanded(else: nil) { () -> Int64? in
                 guard source.reserve(operations: Int(MB_OPCOUNT)) else { return nil }  // all queued is sent first
                 var sent = [descriptor, pair.1]
                 guard guest_send_fds(source.process.socket, &sent, newProcess ? 2 : 1) > 0 else { return nil }

@@ -13,7 +13,7 @@ extension LinuxGuests {
         _ thread: Thread, _ old: UnsafeMutablePointer<KnThreadCtx>?, _ now: UnsafePointer<KnThreadCtx>?
     ) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
-        return guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             old?.pointee = readContext(guest)
             guard let now = now?.pointee else { return K_OK }
             if now.fsBase != guest.fsBase {
@@ -71,7 +71,7 @@ extension LinuxGuests {
 
     public func threadFpuGet(_ thread: Thread, _ image: UnsafeMutableRawBufferPointer, _ size: inout UInt32) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
-        return guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             var offset = 0
             if let own = guest.replacedFpu {
                 guard own != 0 else {
@@ -105,16 +105,18 @@ extension LinuxGuests {
     public func threadFpuSet(_ thread: Thread, _ image: UnsafeRawBufferPointer) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         guard image.count > 0 else {
-            guest.dialogue.withLock { _ in guest.replacedFpu = 0 }
-            return K_OK
+            return guest.commanded(else: K_EDEADACTOR) {
+                guest.replacedFpu = 0
+                return K_OK
+            }
         }
         guard FpuImage.isValid(image, supported: xfeatures) else { return K_EINVAL }
-        guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             let to = UnsafeMutableRawPointer(guest.area) + Int(MB_FPU)
             to.copyMemory(from: image.baseAddress!, byteCount: image.count)
             guest.replacedFpu = UInt32(image.count)
+            return K_OK
         }
-        return K_OK
     }
 }
 

@@ -40,8 +40,7 @@ extension LinuxGuests {
     public func copyIn(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         guard let base = to.baseAddress, to.count > 0 else { return K_OK }
-        return guest.dialogue.withLock { _ in
-            guard guest.isHeld else { return K_EDEADACTOR }
+        return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, to.count) {
                 base.copyMemory(from: here, byteCount: to.count)
                 return K_OK
@@ -66,8 +65,7 @@ extension LinuxGuests {
     ) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         guard let base = to.baseAddress, to.count > 0 else { return K_EINVAL }
-        return guest.dialogue.withLock { _ in
-            guard guest.isHeld else { return K_EDEADACTOR }
+        return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, 1) {
                 // The length was the guest's word: copy once, then look for the end in the copy.
                 let room = min(to.count, Int(MB_PAYLOAD) + GuestThread.copyBase - (here - UnsafeRawPointer(guest.area)))
@@ -96,7 +94,7 @@ extension LinuxGuests {
     public func copyOut(_ thread: Thread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         guard let base = from.baseAddress, from.count > 0 else { return K_OK }
-        return guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             var done = 0
             while done < from.count {
                 guard guest.isHeld else { return K_EDEADACTOR }
@@ -119,7 +117,7 @@ extension LinuxGuests {
     public func sgReadThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ to: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
-        return guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             var done = 0
             while done < wanted {
                 guard guest.isHeld else { return K_EDEADACTOR }
@@ -143,7 +141,7 @@ extension LinuxGuests {
     public func sgWriteThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ from: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
-        return guest.dialogue.withLock { _ in
+        return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, wanted) {
                 return Int32(segment.write(object.startOffset, UnsafeRawBufferPointer(start: here, count: wanted)))
             }

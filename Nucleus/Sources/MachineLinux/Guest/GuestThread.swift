@@ -67,6 +67,11 @@ final class GuestThread: @unchecked Sendable {
         return now == .trapped || now == .parked || now == .leaving
     }
 
+    /// Commands its stub through `body`, alone; `gone` if it is not held (any more). Its mailbox stays meanwhile.
+    @inline(__always) func commanded<Result: Sendable>(else gone: Result, _ body: () -> Result) -> Result {
+        dialogue.withLock { _ in isHeld ? body() : gone }
+    }
+
     /// From one standing to another within the same trap; false if it has moved on.
     func move(_ serial: UInt64, from old: Status, to new: Status) -> Bool {
         status.compareExchange(

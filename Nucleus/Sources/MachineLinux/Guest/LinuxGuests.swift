@@ -27,6 +27,7 @@ public final class LinuxGuests: @unchecked Sendable {
     }
     var handlers = Handlers()
     let inside = Atomic<Int>(0)
+    let stopped = Atomic<Bool>(false)
     /// Last name given to shared anonymous memory.
     let sharedNames = Atomic<UInt32>(0)
     /// Who lives in a slot; written before the slot is polled, cleared only by the pool's leader.
@@ -54,6 +55,14 @@ public final class LinuxGuests: @unchecked Sendable {
         occupants = .allocate(capacity: AreaTable.capacity)
         occupants.initialize(repeating: nil, count: AreaTable.capacity)
         (site.host as? LinuxHost)?.willBlock = { TrapPool.willBlock() }
+    }
+
+    /// The site ends: all guests are dead. Returns when no pool thread is left.
+    public func stop() {
+        stopped.store(true, ordering: .sequentiallyConsistent)
+        guard let zygote = zygote.withLock({ $0 }) else { return }
+        zygote.end()
+        pool.stop()
     }
 
     func space(_ actor: Actor) -> GuestSpace? { (actor.guest as? GuestActor)?.space }

@@ -50,7 +50,7 @@ extension LinuxGuests {
         var flags = UInt64(MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) | UInt64(shares ? MAP_SHARED : MAP_PRIVATE)
         if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
         let (size, prot) = (end - start, protection(rgn.options))
-        let result = agent.dialogue.withLock { _ in
+        let result = agent.commanded(else: nil) {
             agent.hostCall(HOST_mmap, start, size, prot, flags, UInt64.max, 0)
         }
         let error = knError(host: result)
@@ -82,7 +82,7 @@ extension LinuxGuests {
         if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
         let prot = protection(rgn.options)
         let result: Int64? = agent.process.passing.withLock { _ in
-            agent.dialogue.withLock { _ -> Int64? in
+            agent.commanded(else: nil) { () -> Int64? in
                 guard agent.flush() else { return nil }
                 var sent = descriptor
                 guard guest_send_fds(agent.process.socket, &sent, 1) > 0 else { return nil }
@@ -108,7 +108,7 @@ extension LinuxGuests {
         guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard !space.parts(start, end).isEmpty else { return K_OK }
-        let result = agent.dialogue.withLock { _ in agent.hostCall(HOST_munmap, start, end - start) }
+        let result = agent.commanded(else: nil) { agent.hostCall(HOST_munmap, start, end - start) }
         let error = knError(host: result)
         if error == K_OK { space.remove(start, end) }
         return error
@@ -119,7 +119,7 @@ extension LinuxGuests {
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
         let access = K_READABLE | K_WRITABLE | K_EXECUTABLE | K_RESERVED
-        let result = agent.dialogue.withLock { _ in
+        let result = agent.commanded(else: nil) {
             agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
         }
         let error = knError(host: result)
@@ -146,7 +146,7 @@ extension LinuxGuests {
         if inPlace, newEnd > end, !space.parts(end, newEnd).isEmpty { return K_ENOMEM }
         if !inPlace, newStart < end, start < newEnd { return K_EINVAL }
         let flags: UInt64 = inPlace ? 0 : 3  // MREMAP_MAYMOVE | MREMAP_FIXED
-        let result = agent.dialogue.withLock { _ in
+        let result = agent.commanded(else: nil) {
             agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
         }
         let error = knError(host: result)
@@ -171,7 +171,7 @@ extension LinuxGuests {
         ]
         guard allowed.contains(advice) else { return K_EINVAL }
         return knError(
-            host: agent.dialogue.withLock { _ in
+            host: agent.commanded(else: nil) {
                 agent.hostCall(HOST_madvise, start, end - start, UInt64(advice))
             })
     }

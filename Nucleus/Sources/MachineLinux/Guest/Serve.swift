@@ -10,14 +10,18 @@ extension LinuxGuests {
 
     /// A pool thread found a post of `guest`, which is in nobody else's hands.
     func serve(_ guest: GuestThread) {
-        let serial = (guest.status.load(ordering: .relaxed) >> 8) &+ 1
+        let before = guest.status.load(ordering: .acquiring)
+        let serial = (before >> 8) &+ 1
+        guard before & 0xff == GuestThread.Status.running.rawValue else { return }  // dead meanwhile
         guest.request = guest.area.pointee.guest  // read once; only this copy is used
         guest.frame = checkedFrame(guest)
         guest.replaced = nil
         guest.replacedFpu = nil
         guest.deferredFault = false
         guest.kick.store(false, ordering: .sequentiallyConsistent)
-        guest.status.store(serial << 8 | GuestThread.Status.trapped.rawValue, ordering: .releasing)
+        let trapped = serial << 8 | GuestThread.Status.trapped.rawValue
+        guard guest.status.compareExchange(expected: before, desired: trapped, ordering: .acquiringAndReleasing).exchanged
+        else { return }
         inside.wrappingAdd(1, ordering: .relaxed)
         defer { inside.wrappingSubtract(1, ordering: .relaxed) }
         let cookie = guest.thread.cookie.load(ordering: .relaxed)
@@ -55,10 +59,12 @@ extension LinuxGuests {
     private func settle(_ guest: GuestThread, _ serial: UInt64, _ outcome: Int32, _ result: Int64) {
         switch outcome {
         case K_PARKED:
-            withUnsafeMutablePointer(to: &guest.area.pointee.nucleus.park) {
-                mb_store($0, areas.taken[Int(guest.slot)].load(ordering: .relaxed))
+            guest.dialogue.withLock { _ in
+                guard guest.move(serial, from: .trapped, to: .parked) else { return }  // completed already, or dead
+                withUnsafeMutablePointer(to: &guest.area.pointee.nucleus.park) {
+                    mb_store($0, areas.taken[Int(guest.slot)].load(ordering: .relaxed))
+                }
             }
-            _ = guest.move(serial, from: .trapped, to: .parked)  // or it has been completed already
         case K_CONTEXT:
             guard guest.move(serial, from: .trapped, to: .leaving) else { return }
             resume(guest, serial, result, whole: true)
@@ -71,7 +77,7 @@ extension LinuxGuests {
 
     /// Lets a thread in `leaving` go on.
     func resume(_ guest: GuestThread, _ serial: UInt64, _ result: Int64, whole: Bool) {
-        guest.dialogue.withLock { _ in
+        guest.commanded(else: ()) {
             var frame = guest.frame
             if !whole, guest.replaced != nil {
                 guest.replaced?.rax = UInt64(bitPattern: guest.deferredFault ? Int64(-EFAULT) : result)
@@ -85,7 +91,7 @@ extension LinuxGuests {
             }
             let slot = Int(guest.slot)
             let action = frame == guest.frame && !whole ? ACT_RESUME : ACT_RESUME_FULL
-            guest.status.store(serial << 8 | GuestThread.Status.running.rawValue, ordering: .releasing)
+            guard guest.move(serial, from: .leaving, to: .running) else { return }
             // Polled before it is answered: its next post may come at once.
             areas.polled[slot].store(1, ordering: .releasing)
             guest.send(UInt32(action))
@@ -109,7 +115,7 @@ extension LinuxGuests {
     /// The reaper says that a host process has ended.
     func hostDied(_ process: GuestProcess, _ status: Int32) {
         process.dead.store(true, ordering: .releasing)
-        guard !process.expected.load(ordering: .acquiring), let actor = process.actor.withLock({ $0 }) else { return }
+        guard !stopped.load(ordering: .acquiring), !process.expected.load(ordering: .acquiring), let actor = process.actor.withLock({ $0 }) else { return }
         // Not on the reaper's thread: the handler may wait for other guests' deaths.
         _ = site.host.startThread(name: "guest-death", stackSize: 256 * 1024) { [self] in
             guard let guestActor = actor.guest as? GuestActor, guestActor.process === process else { return }

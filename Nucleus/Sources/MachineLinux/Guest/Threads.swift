@@ -50,7 +50,7 @@ extension LinuxGuests {
     private func inherit(_ made: GuestThread, _ from: GuestThread, _ start: KnThreadStart) {
         made.request.kind = UInt32(KIND_TRAP)
         guard start.flags & (K_START_RSP | K_START_FSBASE) != 0 else { return }
-        made.dialogue.withLock { _ in
+        made.commanded(else: ()) {
             let words = (UnsafeMutableRawPointer(made.area) + Int(made.frame)).assumingMemoryBound(to: UInt64.self)
             if start.flags & K_START_RSP != 0 { words[Ucontext.registers + 15] = start.rsp }
             if start.flags & K_START_FSBASE != 0, start.fsBase < MB_GUEST_TOP {

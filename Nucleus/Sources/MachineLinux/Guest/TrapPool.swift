@@ -52,8 +52,19 @@ final class TrapPool: @unchecked Sendable {
 
     func start() { addThread() }
 
+    /// Ends all pool threads; not to be called by one of them.
+    func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        while threads.load(ordering: .acquiring) > 0 {
+            guests.wakePool()
+            mb_store(turn, mb_load(turn) &+ 1)
+            _ = guest_futex_wake(turn, Int32.max)
+            usleep(200)
+        }
+    }
+
     private func addThread() {
-        guard threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.most else {
+        guard !stopping.load(ordering: .relaxed), threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.most else {
             threads.wrappingSubtract(1, ordering: .relaxed)
             return
         }
@@ -63,6 +74,10 @@ final class TrapPool: @unchecked Sendable {
     private func run() {
         let server = Server(self)
         pthread_setspecific(Self.key, Unmanaged.passUnretained(server).toOpaque())
+        defer {
+            pthread_setspecific(Self.key, nil)
+            threads.wrappingSubtract(1, ordering: .releasing)
+        }
         while !stopping.load(ordering: .relaxed) {
             if leading.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged {
                 server.leads = true
@@ -100,6 +115,10 @@ final class TrapPool: @unchecked Sendable {
         let sleeping = withUnsafeMutablePointer(to: &control.pointee.poolSleeping) { $0 }
         var idle = 0
         while server.leads {
+            if stopping.load(ordering: .relaxed) {
+                leading.store(false, ordering: .sequentiallyConsistent)
+                return
+            }
             if scan(server) {
                 idle = 0
                 continue

@@ -85,6 +85,14 @@ final class Zygote: @unchecked Sendable {
         }
     }
 
+    /// Kills the zygote and the spares.
+    func end() {
+        first.process.kill()
+        for blank in spare.withLock({ $0 }) { blank.process.kill() }
+        mb_store(taken, mb_load(taken) &+ 1)
+        _ = guest_futex_wake(taken, 1)
+    }
+
     private func make(_ guests: LinuxGuests) -> Blank? {
         let flags = UInt64(HOST_CLONE_PARENT) | UInt64(SIGCHLD)
         switch guests.cloneHost(from: first, flags: flags, frame: 0, newProcess: true) {

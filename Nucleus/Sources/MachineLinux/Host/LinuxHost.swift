@@ -59,12 +59,14 @@ public final class LinuxHost: HostServices, @unchecked Sendable {
     public var threadValue: UnsafeMutableRawPointer? {
         get { host_value(hooks) }
         set {
-            let me = Unmanaged.passUnretained(self).toOpaque()
+            let me = Unmanaged.passUnretained(self)
             let ended: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { host, value in
-                guard let host, let value else { return }
-                Unmanaged<LinuxHost>.fromOpaque(host).takeUnretainedValue().threadEnded?(value)
+                guard let host else { return }
+                let me = Unmanaged<LinuxHost>.fromOpaque(host).takeRetainedValue()
+                if let value { me.threadEnded?(value) }
             }
-            _ = host_value_set(hooks, me, ended, newValue)
+            // Every host thread with a value holds the host: it outlives their ends.
+            if host_value_set(hooks, me.toOpaque(), ended, newValue) == 1 { _ = me.retain() }
         }
     }
 

@@ -114,5 +114,8 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         }
         for server in rest.reversed() { site.deleteActor(server.actor) }
         site.close()
+        // Late host threads (a guest's death, a control connection) may still look at the site: it is not freed.
+        (site.unix as? LinuxGuests)?.stop()
+        _ = Unmanaged.passRetained(site)
     }
 }

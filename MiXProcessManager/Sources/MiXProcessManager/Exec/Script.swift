@@ -1,6 +1,6 @@
 /// `#!` lines (execve(2)): the interpreter and at most one argument.
 enum Script {
-    static let maxDepth = 4
+    static let maxDepth = 5
     static let lineLimit = 256
 
     /// nil: not a script. An empty interpreter or a line without end is ENOEXEC.

@@ -22,12 +22,18 @@ extension ProcessManager {
     }
 
     private func rerun(_ task: Task) {
-        task.endWait()
-        task.redispatched = true
+        let held = tree.withLock { take(&task.held) }
         if task.dying.load(ordering: .sequentiallyConsistent) {
             finishCall(task)
             return
         }
+        if let held {
+            // After a job-control stop: its result still has to be delivered.
+            complete(task, settle(task, .finished(held)))
+            return
+        }
+        task.endWait()
+        task.redispatched = true
         complete(task, settle(task, dispatch(task)))
     }
 

@@ -62,6 +62,11 @@ import Testing
         #expect(client.posts(2).isEmpty)
         #expect(client.posts(1).count == 1)
         #expect(client.watch(key, 4, event: 4) == 4)
+        // Part of the mask is true: the rest stays armed.
+        #expect(client.read(key).diag == 2)
+        #expect(client.watch(key, 0x45, event: 6) == 4)
+        host.type("z\r")
+        #expect(client.eventually { client.posts(6) == [0x41] })
         // Bounded for each owner; what is pushed out is told.
         #expect(client.read(key).diag == 2)
         for event in 100..<UInt32(200) { #expect(client.watch(key, 1, event: event) == 0) }

@@ -161,8 +161,8 @@ final class HostStream: Sendable {
                 return 0
             }
             let now = events(state) & (mask | Poll.always)
-            if now == 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask, &gathered)
+            if mask & ~now != 0 {
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

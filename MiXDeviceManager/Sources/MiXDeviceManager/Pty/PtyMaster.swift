@@ -82,8 +82,8 @@ final class PtyMaster: FarSide {
         var gathered = Effects()
         exchange.reply.pointee.events = state.withLock { state in
             let now = mask == 0 ? 0 : events(state, terminal) & (mask | Poll.always)
-            if mask != 0 && now == 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask, &gathered)
+            if mask & ~now != 0 {
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

@@ -57,9 +57,9 @@ extension Terminal {
                 return 0
             }
             let now = state.events(owner, far) & (mask | Poll.always)
-            // What is true already needs no watch: the reply says it.
-            if now == 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask, &effects)
+            // What is true already needs no watch: the reply says it. The rest of the mask does.
+            if mask & ~now != 0 {
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &effects)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

@@ -35,6 +35,7 @@ extension Terminal {
 
     func write(_ tag: UInt64, _ exchange: inout Exchange) -> Int64 {
         let body = exchange.body
+        let owner = exchange.owner
         let cred = exchange.request.pointee.cred
         var checked = false
         while true {
@@ -46,6 +47,7 @@ extension Terminal {
                 }
                 if !checked && state.line.termios.local(Termios.tostop) && state.inBackground(cred) { return nil }
                 if body.count == 0 { return 0 }
+                if !state.drainers.isEmpty { state.drainers.remove(owner) }  // its drain was given up
                 let taken = state.line.write(body)
                 if !state.line.output.isEmpty { effects.output = true }
                 return taken == 0 ? failure(EAGAIN) : Int64(taken)

@@ -101,6 +101,7 @@ def fingerprint(root, contents=True):
         found[path] = record
         return status
 
+    root = str(root)
     note(root)
     for folder, folders, files in os.walk(root):
         for name in folders + files:

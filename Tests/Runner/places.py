@@ -9,7 +9,8 @@ CHORUS = BUILD / "bin" / "chorus"
 MANIFESTS = BUILD / "manifests"
 PROGRAMS = BUILD / "tests"
 APPLETS = PROGRAMS / "applets"
-SCRATCH = PROGRAMS / "scratch"
+# One a run: two runs at once must not meet.
+SCRATCH = Path(os.environ.get("CHORUS_SCRATCH") or PROGRAMS / "scratch" / str(os.getpid()))
 SCENARIOS = TESTS / "Scenarios"
 BUSYBOX = "/bin/busybox"
 ALL_MANIFESTS = ["mix", "mix-user", "mix-mixed"]

@@ -39,7 +39,6 @@ def build_programs():
         link = places.APPLETS / applet
         if not link.is_symlink():
             link.symlink_to(places.BUSYBOX)
-    shutil.rmtree(places.SCRATCH, ignore_errors=True)
 
 
 def plan(options, chosen, seed):
@@ -70,7 +69,8 @@ def plan(options, chosen, seed):
 def run_job(scenario, variant, manifest):
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).parent / "job.py"), scenario.name, variant, manifest],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=dict(os.environ, CHORUS_SCRATCH=str(places.SCRATCH)))
     try:  # twice the limit, since a native run may follow, and the time to look for leftovers
         output, errors = process.communicate(timeout=scenario.limit * 2 + 60)
         return json.loads(output.splitlines()[-1])
@@ -122,7 +122,8 @@ def main():
             print(f"{'ok  ' if good else 'FAIL'} {name:28} {manifest:10} {result['seconds']:7.2f} s", flush=True)
             for line in result["problems"]:
                 print(f"     {line}", flush=True)
-    shutil.rmtree(places.SCRATCH, ignore_errors=True)
+    if not os.environ.get("CHORUS_KEEP"):
+        shutil.rmtree(places.SCRATCH, ignore_errors=True)
     print(f"{time.monotonic() - started:.1f} s in all")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or passed == 0 else 0

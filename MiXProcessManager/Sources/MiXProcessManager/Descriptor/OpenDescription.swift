@@ -101,6 +101,17 @@ class OpenDescription: @unchecked Sendable {
     func truncate(_ size: UInt64, _ cred: MixCred) throws(Errno) { throw .EINVAL }
     func ioctl(_ call: Call, _ command: UInt32, _ argument: UInt64) throws(Errno) -> Outcome { throw .ENOTTY }
 
+    // For transfers between descriptions; EAGAIN where they would have to wait.
+    /// Reads at `offset`, or what comes next, without taking it.
+    func peek(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int64?, _ cred: MixCred) throws(Errno) -> Int {
+        throw .EINVAL
+    }
+    /// Takes what was peeked at.
+    func skip(_ count: Int) throws(Errno) { _ = try seek(Int64(count), SEEK_CUR) }
+    func push(_ bytes: UnsafeRawBufferPointer, at offset: Int64?, _ call: Call, _ cred: MixCred) throws(Errno) -> Int {
+        throw .EINVAL
+    }
+
     /// The segment that holds the data, where there is one.
     func segment(protection: UInt32, _ cred: MixCred) throws(Errno) -> KnCap { throw .ENODEV }
 

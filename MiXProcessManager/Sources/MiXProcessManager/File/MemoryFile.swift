@@ -47,6 +47,20 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
         return .done(Int64(try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)))
     }
 
+    override func peek(_ buffer: UnsafeMutableRawBufferPointer, at place: Int64?, _ cred: MixCred) throws(Errno) -> Int
+    {
+        try data.read(manager, buffer, from: place ?? position)
+    }
+
+    override func push(
+        _ bytes: UnsafeRawBufferPointer, at place: Int64?, _ call: Call, _ cred: MixCred
+    ) throws(Errno) -> Int {
+        if seals & (Seal.write | Seal.futureWrite | Seal.grow) != 0 { throw .EPERM }
+        let size = try data.write(call, bytes, to: place ?? position)
+        if place == nil { try skip(size) }
+        return size
+    }
+
     override func seek(_ to: Int64, _ whence: Int32) throws(Errno) -> Int64 {
         try data.seek(manager, to, whence, offset)
     }

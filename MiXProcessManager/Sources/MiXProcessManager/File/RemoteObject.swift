@@ -138,6 +138,30 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         return .done(Int64(progress.moved))
     }
 
+    override func peek(_ buffer: UnsafeMutableRawBufferPointer, at place: Int64?, _ cred: MixCred) throws(Errno) -> Int
+    {
+        guard isSeekable || kind & FileMode.typeMask == FileMode.character else { throw .EINVAL }
+        var request = request(OBJ_READ, cred)
+        request.flags = flags & FileFlags.nonBlocking
+        request.offset = UInt64(bitPattern: place ?? position)
+        request.size = UInt64(buffer.count)
+        return try manager.objectCall(server, request, reply: buffer).1
+    }
+
+    /// Devices have taken their data when it was read.
+    override func skip(_ count: Int) throws(Errno) { offset.withLock { $0 += Int64(count) } }
+
+    override func push(
+        _ bytes: UnsafeRawBufferPointer, at place: Int64?, _ call: Call, _ cred: MixCred
+    ) throws(Errno) -> Int {
+        var request = request(OBJ_WRITE, cred)
+        request.flags = flags & (FileFlags.nonBlocking | FileFlags.append)
+        request.offset = UInt64(bitPattern: place ?? position)
+        let size = Int(try manager.objectCall(server, request, body: bytes).0.diag)
+        if place == nil { try skip(size) }
+        return size
+    }
+
     /// After an error of the server: nil to ask again at once, the parking outcome, or the error itself.
     final func waitOrFail(
         _ call: Call, _ error: Errno, _ mask: UInt32, _ reason: StaticString, _ armed: inout Bool

@@ -21,6 +21,19 @@ final class SegmentFile: RemoteObject, @unchecked Sendable {
         .done(Int64(try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)))
     }
 
+    override func peek(_ buffer: UnsafeMutableRawBufferPointer, at place: Int64?, _ cred: MixCred) throws(Errno) -> Int
+    {
+        try data.read(manager, buffer, from: place ?? position)
+    }
+
+    override func push(
+        _ bytes: UnsafeRawBufferPointer, at place: Int64?, _ call: Call, _ cred: MixCred
+    ) throws(Errno) -> Int {
+        let size = try data.write(call, bytes, to: place ?? position)
+        if place == nil { try skip(size) }
+        return size
+    }
+
     override func seek(_ to: Int64, _ whence: Int32) throws(Errno) -> Int64 {
         try data.seek(manager, to, whence, offset)
     }
@@ -120,6 +133,26 @@ struct SegmentData: Sendable {
             if Int(result) < range.size { break }
         }
         return moved
+    }
+
+    /// Into memory of ours.
+    func read(_ manager: ProcessManager, _ buffer: UnsafeMutableRawBufferPointer, from start: Int64) throws(Errno)
+        -> Int
+    {
+        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: VmSize(buffer.count))
+        var size = UInt32(buffer.count)
+        try manager.check(manager.nucleus.sgRead(&object, buffer.baseAddress, &size))
+        return min(Int(size), buffer.count)
+    }
+
+    /// From memory of ours.
+    func write(_ call: Call, _ bytes: UnsafeRawBufferPointer, to start: Int64) throws(Errno) -> Int {
+        let room = try FileSizeLimit.room(call, at: start, wanted: bytes.count)
+        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: VmSize(room))
+        let code = call.nucleus.sgWrite(&object, bytes.baseAddress, UInt32(room))
+        if code == K_ENOMEM { throw .ENOSPC }
+        try call.manager.check(code)
+        return room
     }
 
     func seek(_ manager: ProcessManager, _ to: Int64, _ whence: Int32, _ offset: borrowing Mutex<Int64>) throws(Errno)

@@ -113,6 +113,12 @@ final class Pipe: @unchecked Sendable {
         }
     }
 
+    /// Takes bytes that were peeked at.
+    func drop(_ count: Int) {
+        locked { $0.ring.drop(count) }
+        writable.notify()
+    }
+
     /// Puts in what fits of `size` bytes; all or nothing up to PIPE_BUF, for which `whole` is the write's full size.
     func put(_ bytes: UnsafeRawPointer, size: Int, whole: Int, orElse enlist: () -> Void = {}) -> Moved {
         let moved: Moved = locked {

@@ -64,6 +64,32 @@ final class PipeEnd: OpenDescription, @unchecked Sendable {
         }
     }
 
+    override func peek(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int64?, _ cred: MixCred) throws(Errno) -> Int
+    {
+        guard let base = buffer.baseAddress else { return 0 }
+        switch pipe.peek(into: base, size: buffer.count) {
+        case .bytes(let count): return count
+        case .ended: return 0
+        case .mustWait: throw .EAGAIN
+        }
+    }
+
+    override func skip(_ count: Int) throws(Errno) { pipe.drop(count) }
+
+    override func push(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64?, _ call: Call, _ cred: MixCred
+    ) throws(Errno) -> Int {
+        guard let base = bytes.baseAddress else { return 0 }
+        // Not atomic on purpose: a transfer may be short.
+        switch pipe.put(base, size: bytes.count, whole: .max) {
+        case .bytes(let count): return count
+        case .mustWait: throw .EAGAIN
+        case .ended:
+            call.raise(Signal.pipe)
+            throw .EPIPE
+        }
+    }
+
     // MARK: The rest
 
     override func stat(_ cred: MixCred) throws(Errno) -> MixStat {

@@ -68,7 +68,8 @@ final class Client {
         }
         precondition(code == 0 && size <= room)
         return Answer(
-            reply: replyAnnex.withUnsafeBytes { $0.load(as: MixObjReply.self) }, body: Array(replyBody.prefix(Int(size))))
+            reply: replyAnnex.withUnsafeBytes { $0.load(as: MixObjReply.self) },
+            body: Array(replyBody.prefix(Int(size))))
     }
 
     func request(_ op: UInt32, flags: UInt32 = 0, key: MixKey? = nil) -> MixObjRequest {
@@ -86,7 +87,9 @@ final class Client {
 
     // MARK: Calls on names
 
-    func open(_ path: String, _ flags: UInt32 = 0, mode: UInt64 = 0o644, resolve: UInt64 = 0, key: MixKey? = nil) -> Answer {
+    func open(_ path: String, _ flags: UInt32 = 0, mode: UInt64 = 0o644, resolve: UInt64 = 0, key: MixKey? = nil)
+        -> Answer
+    {
         var r = request(FILE_OPEN, flags: flags, key: key)
         r.arg.2 = mode
         r.arg.3 = resolve
@@ -212,7 +215,9 @@ final class Client {
     func path(_ key: MixKey) -> String { call(request(OBJ_PATH, key: key)).text }
 
     /// Names of an open directory behind `cookie`, at most `size` bytes of records.
-    func list(_ key: MixKey, from cookie: UInt64 = 0, size: UInt64 = 4096) -> (names: [String], next: UInt64, diag: Int64) {
+    func list(_ key: MixKey, from cookie: UInt64 = 0, size: UInt64 = 4096) -> (
+        names: [String], next: UInt64, diag: Int64
+    ) {
         var r = request(OBJ_READDIR, key: key)
         r.offset = cookie
         r.size = size

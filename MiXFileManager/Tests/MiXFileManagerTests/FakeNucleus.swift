@@ -94,7 +94,9 @@ final class FakeNucleus: @unchecked Sendable {
             let (reply, out) = provider(annex.load(as: MixObjRequest.self), data)
             replyAnnex.storeBytes(of: reply, as: MixObjReply.self)
             let count = min(out.count, Int(replySize?.pointee ?? 0))
-            out.withUnsafeBytes { if let replyBody, let from = $0.baseAddress { replyBody.copyMemory(from: from, byteCount: count) } }
+            out.withUnsafeBytes {
+                if let replyBody, let from = $0.baseAddress { replyBody.copyMemory(from: from, byteCount: count) }
+            }
             replySize?.pointee = UInt32(count)
             return K_OK
         }
@@ -156,12 +158,18 @@ final class FakeNucleus: @unchecked Sendable {
                 return K_OK
             }
             let count = max(0, min(Int(size.pointee), store.bytes.count - offset))
-            if count > 0 { store.bytes.withUnsafeBytes { to.copyMemory(from: $0.baseAddress.unsafelyUnwrapped + offset, byteCount: count) } }
+            if count > 0 {
+                store.bytes.withUnsafeBytes {
+                    to.copyMemory(from: $0.baseAddress.unsafelyUnwrapped + offset, byteCount: count)
+                }
+            }
             size.pointee = UInt32(count)
             return K_OK
         }
         table.pointee.sgWrite = { me, to, from, size in
-            guard let to, let from, let store = FakeNucleus.of(me).store(to.pointee.dataObject) else { return K_EUNKNOWN }
+            guard let to, let from, let store = FakeNucleus.of(me).store(to.pointee.dataObject) else {
+                return K_EUNKNOWN
+            }
             if store.readOnly { return K_EPRIV }
             let offset = Int(clamping: to.pointee.startOffset)
             store.writes += 1
@@ -170,7 +178,9 @@ final class FakeNucleus: @unchecked Sendable {
             if store.bytes.count < offset + Int(size) {
                 store.bytes += [UInt8](repeating: 0, count: offset + Int(size) - store.bytes.count)
             }
-            store.bytes.withUnsafeMutableBytes { ($0.baseAddress.unsafelyUnwrapped + offset).copyMemory(from: from, byteCount: Int(size)) }
+            store.bytes.withUnsafeMutableBytes {
+                ($0.baseAddress.unsafelyUnwrapped + offset).copyMemory(from: from, byteCount: Int(size))
+            }
             return K_OK
         }
         table.pointee.sgPunch = { me, range in

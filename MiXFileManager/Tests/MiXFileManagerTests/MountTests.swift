@@ -6,7 +6,8 @@ import Testing
 @Suite struct MountTests {
     @Test func tableFromOptions() throws {
         let c = try Client(
-            "colour=red\nmount.0=/ tmpfs mode=755\nmount.1=/proc proc\nmount.10=/dev/shm tmpfs mode=1777\nmount.2=/dev devfs")
+            "colour=red\nmount.0=/ tmpfs mode=755\nmount.1=/proc proc\nmount.10=/dev/shm tmpfs mode=1777\nmount.2=/dev devfs"
+        )
         let text = c.call(c.request(FILE_MOUNTS)).text
         #expect(
             text == """

@@ -62,6 +62,7 @@ final class Devfs: Tmpfs, @unchecked Sendable {
     }
 
     override var typeName: String { "devtmpfs" }
+    override var isShared: Bool { true }
 
     /// Puts a node at `path`, making directories on the way; one that is there already is replaced.
     func register(_ path: [UInt8], _ new: NewNode) throws(Errno) {

@@ -38,6 +38,7 @@ final class HostDirectory: FileSystem, @unchecked Sendable {
 
     let id: UInt16
     let nucleus: Nucleus
+    let path: String
     let readOnly: Bool
     let lock = Lock()
     private var rootInode: HostInode?
@@ -62,6 +63,7 @@ final class HostDirectory: FileSystem, @unchecked Sendable {
     init(id: UInt16, nucleus: Nucleus, path: String, readOnly: Bool, descriptorLimit: Int? = nil) throws(Errno) {
         self.id = id
         self.nucleus = nucleus
+        self.path = path
         self.readOnly = readOnly
         trust = readOnly ? 1_000_000_000 : 0
         var limit = rlimit()

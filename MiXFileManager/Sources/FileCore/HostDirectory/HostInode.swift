@@ -40,8 +40,16 @@ final class HostInode: Inode, @unchecked Sendable {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     override var isUnlinked: Bool { isGone }
-    override var parentDirectory: Inode { parent ?? self }
-    override var nameInParent: Name? { name }
+    override var parentDirectory: Inode {
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        return parent ?? self
+    }
+    override var nameInParent: Name? {
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        return name
+    }
 
     /// An O_PATH descriptor, opened again where it was given up. ESTALE where the host put something else there.
     func lockedDescriptor() throws(Errno) -> Int32 {
@@ -189,8 +197,9 @@ final class HostInode: Inode, @unchecked Sendable {
         if isHidden { return nil }
         try lockedValidate()
         let key = HostDirectory.DentryKey(directory: ObjectIdentifier(self), name: name)
-        if let dentry = tree.dentries[key], dentry.generation == generation { return dentry.inode }
+        if tree.trust > 0, let dentry = tree.dentries[key], dentry.generation == generation { return dentry.inode }
         let inode = try lockedSearch(name)
+        if tree.trust == 0 { return inode }  // others write here too: time stamps are too coarse to rely on
         if tree.dentries.count > 131_072 { tree.lockedSweep() }
         tree.dentries[key] = HostDirectory.Dentry(directory: self, inode: inode, generation: generation)
         return inode

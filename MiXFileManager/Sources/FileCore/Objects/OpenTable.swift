@@ -8,7 +8,7 @@ final class OpenTable: @unchecked Sendable {
     // Sendable: guarded by `lock`.
     private let lock = Lock()
     private let nucleus: Nucleus
-    let secret: SipKey
+    private(set) var secret: SipKey
     private var slots: [Handle?] = [nil]
     private var free: [Int] = []
     private var uses: [UInt64] = [0]
@@ -106,6 +106,41 @@ final class OpenTable: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         return slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
+    }
+
+    // MARK: State
+
+    var all: [Handle] {
+        lock.lock()
+        defer { lock.unlock() }
+        return slots.compactMap { $0 }
+    }
+
+    func restore(secret: SipKey) {
+        lock.lock()
+        self.secret = secret
+        lock.unlock()
+    }
+
+    /// Puts an instance of an earlier server back under its number, so that keys stay good.
+    func restore(id: UInt64, place: Location, flags: UInt32, segment: Segment?, references: Int) throws(Errno) {
+        let slot = Int(id & (1 << Self.slotBits - 1))
+        guard slot > 0, references > 0, slot < Self.slotLimit else { throw .EINVAL }
+        lock.lock()
+        defer { lock.unlock() }
+        while slots.count <= slot {
+            if slots.count != slot { free.append(slots.count) }
+            slots.append(nil)
+            uses.append(0)
+        }
+        guard slots[slot] == nil else { throw .EEXIST }
+        free.removeAll { $0 == slot }
+        uses[slot] = id >> Self.slotBits
+        let handle = Handle(id: id, place: place, flags: flags, segment: segment)
+        handle.references = references
+        slots[slot] = handle
+        place.inode.opens += 1
+        place.mount.opens += 1
     }
 
     // MARK: Locks

@@ -89,6 +89,10 @@ final class Overlay: Tmpfs, @unchecked Sendable {
     /// The last name of a lower file is gone: only who has it open still holds its node.
     func lockedForget(_ host: HostInode) { nodes[host.hostId] = nil }
 
+    /// Nodes that stand for a lower file and carry something of their own.
+    var lockedChanged: [OverlayNode] { nodes.values.filter { $0.isChanged } }
+    func lockedAdopt(_ node: OverlayNode, _ host: HostInode) { nodes[host.hostId] = node }
+
     override func discard() {
         super.discard()
         lock.lock()

@@ -6,16 +6,16 @@ final class OverlayNode: TmpNode, @unchecked Sendable {
     private(set) var ownsMeta: Bool
     private(set) var ownsData: Bool
     /// Names of the lower directory that are gone.
-    private var whiteouts: Set<Name> = []
+    private(set) var whiteouts: Set<Name> = []
     /// Lower names are cookies above this bit, so that they follow the upper ones.
     private static let lowerCookie: UInt64 = 1 << 40
 
-    init(overlay: Overlay, _ new: NewNode) {
+    init(overlay: Overlay, _ new: NewNode, ino: UInt64? = nil) {
         self.overlay = overlay
         lower = nil
         ownsMeta = true
         ownsData = true
-        super.init(tree: overlay, ino: overlay.newIno(), new)
+        super.init(tree: overlay, ino: ino ?? overlay.newIno(), new)
     }
 
     init(overlay: Overlay, lower: HostInode) {
@@ -24,6 +24,13 @@ final class OverlayNode: TmpNode, @unchecked Sendable {
         ownsMeta = false
         ownsData = false
         super.init(tree: overlay, ino: lower.ino, NewNode(mode: lower.type, uid: 0, gid: 0, rdev: lower.stat.rdev))
+    }
+
+    /// Puts back what a state export wrote down.
+    func restore(ownsMeta: Bool, ownsData: Bool, whiteouts: [Name]) {
+        self.ownsMeta = ownsMeta
+        self.ownsData = ownsData
+        self.whiteouts = Set(whiteouts)
     }
 
     /// Forgetting this node would lose something.

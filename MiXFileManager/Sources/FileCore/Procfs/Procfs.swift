@@ -25,6 +25,7 @@ final class Procfs: FileSystem, @unchecked Sendable {
     }
 
     var typeName: String { "proc" }
+    var isShared: Bool { true }
     var root: Inode { top ?? nowhere }
 
     func statistics() throws(Errno) -> MixStatfs {

@@ -11,7 +11,7 @@ public final class FileServer: @unchecked Sendable {
     var opens: OpenTable
     var devfs: Devfs
     var procfs: Procfs
-    var export: [UInt8]?
+    var export: Export?
     var imported: [UInt8] = []
     private var port: KnPortLid = 0
     private var portUi = KnUniqueId()

@@ -33,6 +33,7 @@ class Tmpfs: FileSystem, @unchecked Sendable {
     }
 
     var typeName: String { "tmpfs" }
+    var isShared: Bool { false }
     var root: Inode { rootNode ?? nowhere }
     var top: TmpNode? { rootNode }
 
@@ -76,6 +77,7 @@ class Tmpfs: FileSystem, @unchecked Sendable {
         while let node = stack.popLast() {
             stack.append(contentsOf: node.entries.values)
             node.entries.removeAll()
+            node.parent = nil  // and no chain of parents that would be freed recursively
         }
         lock.unlock()
     }

@@ -8,6 +8,8 @@ protocol FileSystem: AnyObject, Sendable {
     var typeName: String { get }
     var root: Inode { get }
     func statistics() throws(Errno) -> MixStatfs
+    /// Belongs to the server and outlives its mounts.
+    var isShared: Bool { get }
     /// The last mount is gone: gives back what the tree holds.
     func discard()
 }
@@ -15,6 +17,7 @@ protocol FileSystem: AnyObject, Sendable {
 extension FileSystem {
     /// Anonymous device number, major 0 (st_dev of file systems without a disk).
     var dev: UInt64 { UInt64(id) + 32 }
+    var isShared: Bool { false }
 }
 
 /// One directory entry on its way to getdents64(2). `cookie` continues behind it. Returns false when there is no room.

@@ -92,13 +92,31 @@ final class NameSpace: @unchecked Sendable {
         mounts.removeAll { $0.isDetached }
         let left = mounts
         lock.unlock()
-        for one in gone where !busy(one) && !left.contains(where: { $0.fs === one.fs }) { one.fs.discard() }
+        for one in gone where !one.fs.isShared && !busy(one) && !left.contains(where: { $0.fs === one.fs }) {
+            one.fs.discard()
+        }
     }
 
     var all: [Mount] {
         lock.lock()
         defer { lock.unlock() }
         return mounts
+    }
+
+    /// Forgets every mount without giving anything back: before a state import.
+    func clear() {
+        lock.lock()
+        defer { lock.unlock() }
+        for mount in mounts { mount.point?.mountsHere.store(0, ordering: .relaxed) }
+        mounts = []
+        table = [:]
+        rootMount = nil
+    }
+
+    func reserveFileSystemIds(through id: UInt16) {
+        lock.lock()
+        nextFileSystem = max(nextFileSystem, id)
+        lock.unlock()
     }
 
     func discardAll() {

@@ -22,7 +22,7 @@ let package = Package(
         .target(name: "CNucleusNote", dependencies: ["CChorus"]),
         .target(name: "Nucleus", dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"]),
         .executableTarget(name: "ChorusActorHost", dependencies: ["KnLane", "CLane", "CChorus"]),  // user servers live here
-        .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore"]),
+        .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore", "MachineLinux", "ActorKit"]),
         .testTarget(name: "MachineLinuxTests", dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus"]),
         .testTarget(
             name: "KnLaneTests", dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "MachineLinux", "ChorusActorHost"],

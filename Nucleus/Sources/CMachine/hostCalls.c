@@ -25,7 +25,7 @@ static int fault(const host_hooks *hooks, uint32_t call) {
 
 static void value_ended(void *pointer) {
     host_thread_value *v = pointer;
-    if (v->value && v->ended) v->ended(v->host, v->value);
+    if (v->ended) v->ended(v->host, v->value);
     free(v);
 }
 
@@ -45,6 +45,8 @@ int host_value_set(const host_hooks *hooks, void *host, void (*ended)(void *, vo
             free(v);
             return -e;
         }
+        v->value = value;
+        return 1;
     }
     v->value = value;
     return 0;

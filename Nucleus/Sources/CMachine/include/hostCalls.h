@@ -18,7 +18,8 @@ typedef struct host_hooks {
     uint32_t key; /* pthread_key_t */
 } host_hooks;
 
-/* The value of the calling thread; `ended` gets it when the thread ends while it is not NULL. */
+/* The value of the calling thread. `ended` gets host and value, which may be NULL, when a thread that ever had a value
+ * ends. host_value_set returns 1 when it keeps `host` for the first time on this thread. */
 typedef struct host_thread_value {
     void *value;
     void *host;

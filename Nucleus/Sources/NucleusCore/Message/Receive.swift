@@ -12,12 +12,15 @@ extension Actor {
         guard thread.frame == nil else { throw .invalid }
         if delay != 0, thread.takeAborted() { throw .aborted }
         thread.dropMessage()
-        let port: Port? = li == K_ANYENABLED ? nil : try self.port(li)
+        let port: Port?
+        do throws(KnError) { port = li == K_ANYENABLED ? nil : try self.port(li) } catch {
+            throw isDeleted ? .deadActor : error
+        }
         let receiver = Receiver(thread, port)
         thread.arm(abortable: true)
         let now = room.withLock { room -> Int32? in
             if let port {
-                guard room.ports[li] === port else { return K_EUNKNOWN }
+                guard room.ports[li] === port else { return room.closed ? K_EDEADACTOR : K_EUNKNOWN }
                 guard port.connection != .connected else { return K_EINVAL }
             }
             while let from = port ?? room.bestEnabled() {

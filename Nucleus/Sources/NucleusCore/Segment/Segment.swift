@@ -5,6 +5,8 @@ import Synchronization
 public final class Segment: @unchecked Sendable {
     // Sendable: constants, and state behind its lock.
     public unowned(unsafe) let site: Site
+    /// Its own: a segment may outlive its site by a moment.
+    let host: any HostServices
     public let cap: KnCap
     public let name: String
     /// Host descriptor of the local cache. Memory or a host file.
@@ -26,6 +28,7 @@ public final class Segment: @unchecked Sendable {
 
     init(_ site: Site, cap: KnCap, name: String, cache: Int32, readOnly: Bool, adopted: Bool, size: UInt64) {
         self.site = site
+        host = site.host
         self.cap = cap
         self.name = name
         self.cache = cache
@@ -34,7 +37,7 @@ public final class Segment: @unchecked Sendable {
         state = Mutex(State(size: size))
     }
 
-    deinit { if ownsCache { site.host.cacheClose(cache) } }
+    deinit { if ownsCache { host.cacheClose(cache) } }
 
     /// Before anyone has the segment: another one takes the cache over.
     func keepCache() { ownsCache = false }

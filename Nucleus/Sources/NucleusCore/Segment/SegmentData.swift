@@ -8,7 +8,7 @@ extension Segment {
     public func read(_ offset: UInt64, _ to: UnsafeMutableRawBufferPointer) -> Int {
         guard offset <= UInt64(Int64.max) else { return Int(K_EINVAL) }
         if to.isEmpty { return 0 }
-        return site.host.cacheRead(cache, offset, to)
+        return host.cacheRead(cache, offset, to)
     }
 
     /// Bytes moved, or a `K_*` code. Grows the segment.
@@ -17,7 +17,6 @@ extension Segment {
         let (end, over) = offset.addingReportingOverflow(UInt64(from.count))
         guard !over, end <= UInt64(Int64.max) else { return Int(K_EINVAL) }
         if from.isEmpty { return 0 }
-        let host = site.host
         return state.withLock { state in
             let moved = host.cacheWrite(cache, offset, from)
             if moved > 0 {
@@ -29,12 +28,11 @@ extension Segment {
     }
 
     /// For writes that did not come through `write` (a dirty shared mapping).
-    public func touch() { state.withLock { $0.touch(site.host) } }
+    public func touch() { state.withLock { $0.touch(host) } }
 
     public func truncate(_ size: UInt64) -> Int32 {
         guard !readOnly else { return K_EPRIV }
         guard size <= UInt64(Int64.max) else { return K_EINVAL }
-        let host = site.host
         return state.withLock { state in
             let code = host.cacheTruncate(cache, size)
             if code >= 0 {
@@ -50,7 +48,6 @@ extension Segment {
         guard !readOnly else { return K_EPRIV }
         let (end, over) = offset.addingReportingOverflow(size)
         guard size > 0, !over, end <= UInt64(Int64.max) else { return K_EINVAL }
-        let host = site.host
         return state.withLock { state in
             let code = host.cachePunch(cache, offset, size)
             if code >= 0 { state.touch(host) }
@@ -59,7 +56,7 @@ extension Segment {
     }
 
     public func stat() -> KnSgStat {
-        let actual = site.host.cacheSize(cache)
+        let actual = host.cacheSize(cache)
         return state.withLock { state in
             // A host file may grow behind our back; our own memory cannot.
             if adopted { state.size = actual.size }

@@ -58,10 +58,7 @@ public final class Site: @unchecked Sendable {
         host.threadEnded = { Thread.hostThreadEnded($0) }
     }
 
-    deinit {
-        host.threadEnded = nil
-        zeros.deallocate()
-    }
+    deinit { zeros.deallocate() }
 
     /// Ends the nucleus' own threads and all actors; the site is used no more.
     public func close() {

@@ -9,7 +9,6 @@ extension Thread {
 
     /// `actor`: whose call it is; when that dies, the wait ends with K_EDEADACTOR.
     func sleep(_ actor: Actor, _ call: StaticString, abortable: Bool, deadline: UInt64?) -> Int32 {
-        let host = site.host
         wait.enter(actor, call, host.now())
         if abortable, takeAborted(), !wait.complete(K_EABORT, host) {
             // Completed otherwise in the meantime: the abort stays for the next call.
@@ -24,7 +23,7 @@ extension Thread {
         return code
     }
 
-    @discardableResult func complete(_ code: Int32) -> Bool { wait.complete(code, site.host) }
+    @discardableResult func complete(_ code: Int32) -> Bool { wait.complete(code, host) }
 
     /// Clears the ABORTED state; true if it was set.
     func takeAborted() -> Bool {
@@ -33,7 +32,6 @@ extension Thread {
 
     /// The nucleus' own part of threadAbort; false if the thread was only marked.
     @discardableResult func abort() -> Bool {
-        let host = site.host
         if wait.complete(K_EABORT, host, onlyAbortable: true) { return true }
         aborted.store(true, ordering: .sequentiallyConsistent)
         // It may have armed between the two: then it may have missed the flag.
@@ -50,7 +48,7 @@ extension Thread {
         while held.load(ordering: .sequentiallyConsistent) != 0, !doomed.load(ordering: .relaxed) {
             let seen = heldWord.pointee.load(ordering: .acquiring)
             if held.load(ordering: .sequentiallyConsistent) == 0 { return }
-            _ = site.host.wait(word, seen, deadline: nil)
+            _ = host.wait(word, seen, deadline: nil)
         }
     }
 
@@ -73,7 +71,7 @@ extension Thread {
 
     private func release() {
         heldWord.pointee.wrappingAdd(1, ordering: .releasing)
-        site.host.wake(UnsafeMutableRawPointer(heldWord).assumingMemoryBound(to: UInt32.self), Int32.max)
+        host.wake(UnsafeMutableRawPointer(heldWord).assumingMemoryBound(to: UInt32.self), Int32.max)
     }
 
     /// Deleted: no wait of it ever blocks again.

@@ -8,6 +8,9 @@ public final class Thread: @unchecked Sendable {
     /// Home actor.
     public let actor: Actor
     public let name: String
+    /// Held by themselves: a host thread may end, and drop its thread, when the site is gone already.
+    let host: any HostServices
+    private let registry: ThreadTable
     /// The subsystem's own value for the thread (threadCookie), carried in trap frames.
     public let cookie = Atomic<UInt64>(0)
     /// The machine layer's part of a guest's thread.
@@ -31,6 +34,8 @@ public final class Thread: @unchecked Sendable {
         self.li = li
         self.actor = actor
         self.name = name
+        host = actor.site.host
+        registry = actor.site.threads
         isForeign = foreign
         heldWord = .allocate(capacity: 1)
         heldWord.initialize(to: Atomic(0))
@@ -67,19 +72,19 @@ public final class Thread: @unchecked Sendable {
     /// Makes this the current thread of the calling host thread and returns who was; hand that to `unbind`. A host
     /// thread holds on to its current thread.
     public func bind() -> UnsafeMutableRawPointer? {
-        let before = site.host.threadValue
-        site.host.threadValue = Unmanaged.passRetained(self).toOpaque()
+        let before = host.threadValue
+        host.threadValue = Unmanaged.passRetained(self).toOpaque()
         return before
     }
 
     public func unbind(_ before: UnsafeMutableRawPointer?) {
-        site.host.threadValue = before
+        host.threadValue = before
         Unmanaged.passUnretained(self).release()
     }
 
     /// The host thread that carried the thread behind `value` has ended.
     static func hostThreadEnded(_ value: UnsafeMutableRawPointer) {
         let thread = Unmanaged<Thread>.fromOpaque(value).takeRetainedValue()
-        if thread.isForeign { thread.site.threads.remove(thread) }
+        if thread.isForeign { thread.registry.remove(thread) }
     }
 }

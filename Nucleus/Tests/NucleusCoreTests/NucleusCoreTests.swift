@@ -1,3 +1,0 @@
-import Testing
-@testable import NucleusCore
-@Test func placeholder() { #expect(true) }

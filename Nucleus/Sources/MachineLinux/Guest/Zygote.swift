@@ -55,6 +55,7 @@ final class Zygote: @unchecked Sendable {
         taken.initialize(to: 0)
         Reaper.shared.register(result) { _, status in
             process.dead.store(true, ordering: .releasing)
+            guard !process.expected.load(ordering: .acquiring) else { return }
             guests.site.report(0, "zygote: ended with wait status \(status)")
         }
         let post = withUnsafeMutablePointer(to: &area.pointee.guest.post) { $0 }

@@ -52,7 +52,7 @@ class Result:
         self.status, self.out, self.err = status, out, err
 
     def __str__(self):
-        return f"status {self.status}, stdout {(self.out or "")[-300:]!r}, stderr {(self.err or "")[-300:]!r}"
+        return f"status {self.status}, stdout {(self.out or '')[-300:]!r}, stderr {(self.err or '')[-300:]!r}"
 
 
 def run(argv, stdin=b"", cwd=WORK, environment=None, options=(), limit=PATIENCE, **more):

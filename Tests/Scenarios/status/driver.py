@@ -72,16 +72,16 @@ if not NATIVE:
     check("in memory only", not os.path.exists(os.path.join(WORK, "kept")))
     tree = SCRATCH / "root"
     (tree / "bin").mkdir(parents=True)
-    (tree / "bin" / "box").write_bytes(open(BOX, "rb").read())
-    (tree / "bin" / "box").chmod(0o755)
+    (tree / "bin" / "busybox").write_bytes(open(BOX, "rb").read())
+    (tree / "bin" / "busybox").chmod(0o755)
     (tree / "note").write_text("inside\n")
     command = [str(places.CHORUS), "run", "--manifest", str(places.manifest_file(os.environ["SITE_MANIFEST"])),
-               "--root", str(tree), "--", "/bin/box", "sh", "-c",
+               "--root", str(tree), "--", "/bin/busybox", "sh", "-c",
                "cat /note; echo new > /note; cat /note; ls -d /usr 2>/dev/null; cat ../../../note; exit 5"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
     check("another root", done.stdout == b"inside\nnew\nnew\n" and done.returncode == 5, done)
     check("which is not changed", (tree / "note").read_text() == "inside\n")
-    (tree / "note").unlink(), (tree / "bin" / "box").unlink(), (tree / "bin").rmdir(), tree.rmdir()
+    (tree / "note").unlink(), (tree / "bin" / "busybox").unlink(), (tree / "bin").rmdir(), tree.rmdir()
     for name, arguments in (("no such root", ["--root", "/no/such/dir", "--", BOX]), ("no program", []),
                             ("no such manifest", ["--manifest", "nowhere.toml", "--", BOX]),
                             ("no such option", ["--colour", "--", BOX]), ("a bad variable", ["--env", "=x", "--", BOX])):

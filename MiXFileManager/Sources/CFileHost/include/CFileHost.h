@@ -12,6 +12,8 @@ typedef struct FmHostStat {
     uint32_t isMountRoot;
 } FmHostStat;
 
+#pragma GCC visibility push(hidden) /* the object exports its entry only */
+
 #define FM_O_PATH 010000000
 #define FM_AT_EMPTY_PATH 0x1000
 
@@ -29,4 +31,6 @@ uint64_t fm_coarse_nanoseconds(void);
 void fm_now(int64_t *seconds, int64_t *nanoseconds);
 int32_t fm_utimens(int32_t descriptor, const int64_t times[4]);
 int32_t fm_rename(int32_t from, const char *name, int32_t to, const char *newName, uint32_t flags);
+
+#pragma GCC visibility pop
 #endif

@@ -40,10 +40,11 @@ sources = $(1)/Package.swift $(shell find $(1)/Sources -type f 2>/dev/null)
 define package
 $(STAMPS)/$(1): $(call sources,$(1)) $(4:%=$(STAMPS)/%) | $(STAMPS) $(TREE)/bin $(TREE)/lib
 	@echo "== $(1)"
+	@touch $$@.new # as old as the build's beginning: what changes meanwhile is built next time
 	@swift build --package-path $(1) $$(SWIFT_FLAGS)
 	@for file in $(2); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/bin/$$$$file"; done
 	@for file in $(3); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/lib/$$$$file"; done
-	@touch $$@
+	@mv $$@.new $$@
 endef
 $(eval $(call package,Nucleus,chorus-actor-host,libNucleus.so,))
 $(eval $(call package,MiXFileManager,,libMiXFileManager.so,Nucleus))
@@ -55,11 +56,14 @@ $(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C
 
 $(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/include/*) | $(TREE)/lib
 	@echo "== zygote"
-	@$(MAKE) -C Nucleus/Zygote OUT=$@ CC=$(CC)
+	@rm -f $@.new
+	@$(MAKE) -s -C Nucleus/Zygote OUT=$@.new CC=$(CC)
+	@mv -f $@.new $@
 
 $(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*) | $(TREE)/lib
 	@echo "== bench"
-	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@ Tools/Bench/*.c
+	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@.new Tools/Bench/*.c
+	@mv -f $@.new $@
 
 # Manifests, and the headers that a server's author includes.
 $(STAMPS)/data: $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \

@@ -25,7 +25,9 @@ public struct ProgramStart: Sendable {
     public func start(on site: Site) throws -> Int32 {
         guard let name = words.first, !name.isEmpty else { throw Failure(status: 127, reason: "no program is named") }
         var worst = ENOENT
-        for path in candidates(name) {
+        let paths = candidates(name)
+        for path in paths {
+            if paths.count > 1 && !exists(path, on: site) { continue }
             let diag = try spawn(path, on: site)
             if diag >= 0 { return Int32(truncatingIfNeeded: diag) }
             let error = Int32(truncatingIfNeeded: -diag)
@@ -41,6 +43,19 @@ public struct ProgramStart: Sendable {
         if name.contains("/") { return [name] }
         let path = environment["PATH"] ?? "/bin:/usr/bin"
         return path.split(separator: ":", omittingEmptySubsequences: false).map { $0.isEmpty ? name : "\($0)/\(name)" }
+    }
+
+    /// A look at the name before a process is made for it. Where the File Manager cannot tell, spawning will.
+    private func exists(_ path: String, on site: Site) -> Bool {
+        var request = MixObjRequest()
+        request.op = UInt32(FILE_ACCESS)
+        request.cred.capabilities = UInt32(MIX_CAP_ROOT)
+        do throws(LoadError) {
+            let diag = try site.call(K_STAMP_FILE, request, body: Array(path.utf8) + [0]).reply.diag
+            return diag != -Int64(ENOENT) && diag != -Int64(ENOTDIR)
+        } catch {
+            return true
+        }
     }
 
     private func spawn(_ path: String, on site: Site) throws(LoadError) -> Int64 {

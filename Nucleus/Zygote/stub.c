@@ -79,7 +79,7 @@ static void run_operations(struct mb_area *area, int *failed) {
             break;
         case OP_COPYIN: {
             uint64_t left = stub_copy((char *)area + MB_PAYLOAD + a[2], (const void *)a[0], a[1]);
-            r = left ? -EFAULT : 0;
+            r = left && left == a[1] ? -EFAULT : (long)(a[1] - left); /* what could be read, as write(2) takes it */
             break;
         }
         case OP_COPYOUT: {

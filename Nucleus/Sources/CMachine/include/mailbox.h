@@ -40,7 +40,7 @@ struct mb_op {              /* 80 bytes */
     uint32_t op;
     uint32_t fd;            /* OP_SYSCALL: index of the argument replaced by the descriptor last received; OP_NOFD none */
     uint64_t number;        /* system call number */
-    uint64_t args[6];       /* COPY*: guest address, length, payload offset; CLONE: flags, child area, child stack */
+    uint64_t args[6];       /* COPY*: guest address, length, payload offset (COPYIN: bytes copied); CLONE: flags, child area, child stack */
     int64_t result;
     uint64_t pad;
 };

@@ -52,7 +52,7 @@ extension LinuxGuests {
                 guard let r = guest.perform(OP_COPYIN, from &+ UInt64(done), UInt64(part), payloadBase) else {
                     return K_EDEADACTOR
                 }
-                guard r == 0 else { return K_EFAULT }
+                guard r == Int64(part) else { return K_EFAULT }
                 (base + done).copyMemory(from: payload(guest, 0), byteCount: part)
                 done += part
             }
@@ -153,9 +153,9 @@ extension LinuxGuests {
                 guard let r = guest.perform(OP_COPYIN, from &+ UInt64(done), UInt64(part), payloadBase) else {
                     return K_EDEADACTOR
                 }
-                guard r == 0 else { return done > 0 ? Int32(done) : K_EFAULT }
-                let count = segment.write(
-                    object.startOffset &+ UInt64(done), UnsafeRawBufferPointer(start: payload(guest, 0), count: part))
+                guard r > 0, r <= Int64(part) else { return done > 0 ? Int32(done) : K_EFAULT }
+                let readable = UnsafeRawBufferPointer(start: payload(guest, 0), count: Int(r))
+                let count = segment.write(object.startOffset &+ UInt64(done), readable)
                 guard count > 0 else { return done > 0 ? Int32(done) : Int32(count) }
                 done += count
                 if count < part { break }

@@ -40,11 +40,11 @@ sources = $(1)/Package.swift $(shell find $(1)/Sources -type f 2>/dev/null)
 define package
 $(STAMPS)/$(1): $(call sources,$(1)) $(4:%=$(STAMPS)/%) | $(STAMPS) $(TREE)/bin $(TREE)/lib
 	@echo "== $(1)"
-	@touch $$@.new # as old as the build's beginning: what changes meanwhile is built next time
-	@swift build --package-path $(1) $$(SWIFT_FLAGS)
-	@for file in $(2); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/bin/$$$$file"; done
-	@for file in $(3); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/lib/$$$$file"; done
-	@mv $$@.new $$@
+	@begin=$$$$(mktemp -p $(STAMPS)); \
+	swift build --package-path $(1) $$(SWIFT_FLAGS); \
+	for file in $(2); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/bin/$$$$file"; done; \
+	for file in $(3); do Tools/put "$(PRODUCTS)/$$$$file" "$(TREE)/lib/$$$$file"; done; \
+	mv $$$$begin $$@ # as old as the build's beginning: what changes meanwhile is built next time
 endef
 $(eval $(call package,Nucleus,chorus-actor-host,libNucleus.so,))
 $(eval $(call package,MiXFileManager,,libMiXFileManager.so,Nucleus))

@@ -19,6 +19,7 @@ enum FileSystemCalls {
         table.register(SelectCalls.table)
         table.register(EpollCalls.table)
         table.register(EventFile.table)
+        table.register(TimerFile.table)
         table.register(RefusedCalls.table)
     }
 }

@@ -9,6 +9,8 @@ enum Ioctl {
     static let async: UInt32 = 0x5452  // FIOASYNC
     static let bytesReadable: UInt32 = 0x541b  // FIONREAD
 
+    static let openPeer: UInt32 = 0x5441  // TIOCGPTPEER
+
     static let table: [(Int, String, SystemCallHandler)] = [(16, "ioctl", ioctl)]
 
     @Sendable private static func ioctl(_ call: Call) throws(Errno) -> Outcome {
@@ -83,6 +85,14 @@ enum RemoteIoctl {
             do {
                 let (reply, output) = try call.manager.objectCall(
                     object.server, request, body: input, room: shape?.output ?? 0)
+                if command == Ioctl.openPeer {
+                    let peer = RemoteObject(
+                        call.manager, server: object.server, reply: reply,
+                        flags: UInt32(truncatingIfNeeded: argument) & ~FileFlags.closeOnExec)
+                    return .done(
+                        value: try call.install(
+                            peer, closeOnExec: UInt32(truncatingIfNeeded: argument) & FileFlags.closeOnExec != 0))
+                }
                 if !output.isEmpty { try call.copyOut(output, to: argument) }
                 return .done(reply.diag)
             } catch {

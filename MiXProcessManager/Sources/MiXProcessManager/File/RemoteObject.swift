@@ -172,6 +172,8 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
             call.enlist(on: source.queue)
             return .park(Wait(on: [source.queue], for: reason))
         case .EAGAIN where !isNonBlocking:
+            // A signal ends the wait now: a watch would be for nobody.
+            if call.interrupted { return .park(Wait(on: [source.queue], for: reason)) }
             if !armed { call.enlist(on: source.queue) }
             let now = try arm(mask)
             if now & (mask | PollBits.unasked) != 0 && !armed {

@@ -1,3 +1,5 @@
+import CMiXFile
+
 /// /proc/PID/maps and smaps.
 enum MapsText {
     static func maps(_ process: Process, withSizes: Bool) -> [UInt8] {
@@ -11,8 +13,7 @@ enum MapsText {
                 if let seen = known[ObjectIdentifier(mapped)] {
                     file = seen
                 } else {
-                    let identity = mapped.mappedIdentity
-                    file = (identity.device, identity.inode, mapped.mappedPath())
+                    file = describe(mapped, process.manager)
                     known[ObjectIdentifier(mapped)] = file
                 }
             }
@@ -20,6 +21,24 @@ enum MapsText {
             if withSizes { text += sizes(area) }
         }
         return text
+    }
+
+    private static func describe(
+        _ mapped: any MappedFile, _ manager: ProcessManager
+    ) -> (device: UInt64, inode: UInt64, path: [UInt8]) {
+        guard let program = mapped as? ExecutableFile else {
+            let identity = mapped.mappedIdentity
+            return (identity.device, identity.inode, mapped.mappedPath())
+        }
+        // execve was given a name; the server knows where the file is.
+        var request = MixObjRequest()
+        request.op = OBJ_STAT
+        request.key = program.key
+        var stat = MixStat()
+        _ = withUnsafeMutableBytes(of: &stat) { try? manager.objectCall(program.server, request, reply: $0) }
+        request.op = OBJ_PATH
+        let path = try? manager.objectCall(program.server, request, body: [], room: 4096).1
+        return (stat.dev, stat.ino == 0 ? program.inode : stat.ino, path ?? program.path)
     }
 
     private static func name(_ area: MappedArea, _ vdso: UInt64) -> [UInt8] {

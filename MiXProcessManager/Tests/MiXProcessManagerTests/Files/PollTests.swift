@@ -140,3 +140,20 @@ struct PollTests {
         #expect(!object.isPollable && site.seen.isEmpty)
     }
 }
+
+struct TransferTests {
+    @Test func peekedBytesStayUntilTheyAreDropped() throws {
+        let pipe = Pipe(inode: 1)
+        pipe.attach(reading: true, writing: true)
+        var done = 0
+        _ = try pipe.write(FakeMemory([1, 2, 3]), UserRanges(0, 3), from: &done, enlist: {})
+        var bytes = [UInt8](repeating: 0, count: 8)
+        let seen = bytes.withUnsafeMutableBytes { raw in
+            raw.baseAddress.map { pipe.peek(into: $0, size: 8) }
+        }
+        #expect(seen == .bytes(3) && bytes[..<3] == [1, 2, 3] && pipe.count == 3)
+        pipe.drop(2)
+        #expect(pipe.count == 1)
+        #expect(pipe.put([9, 9], size: 2, whole: .max) == .bytes(2))
+    }
+}

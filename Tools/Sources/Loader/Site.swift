@@ -3,7 +3,7 @@ import Glibc
 import Manifest
 
 /// A running site: one instance of the nucleus and the actors that were loaded into it.
-public final class Site: @unchecked Sendable {  // the nucleus' calls may come from any thread; `loaded` is set before others start
+public final class Site: @unchecked Sendable {  // the nucleus takes calls from any thread
     let boot: UnsafePointer<KnBoot>
     let handle: UnsafeMutableRawPointer
     /// The loader's own actor.

@@ -20,9 +20,9 @@ struct ElfSymbols {
         else { return nil }
         symbols = symtab
         strings = strtab
-        if let hash = tags[4].flatMap({ Self.place($0, segments, image.bytes.count) }) {  // DT_HASH: nchain is the symbol count
+        if let hash = tags[4].flatMap({ Self.place($0, segments, image.bytes.count) }) {  // DT_HASH's nchain
             count = UInt64(try image.read(UInt32.self, at: hash + 4, of: "the symbol hash table"))
-        } else if let hash = tags[0x6fff_fef5].flatMap({ Self.place($0, segments, image.bytes.count) }) {  // DT_GNU_HASH
+        } else if let hash = tags[0x6fff_fef5].flatMap({ Self.place($0, segments, image.bytes.count) }) {
             count = try Self.gnuCount(image, hash)
         } else {
             return nil

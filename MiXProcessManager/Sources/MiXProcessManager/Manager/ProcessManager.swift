@@ -20,11 +20,13 @@ final class ProcessManager: @unchecked Sendable {
     let files: FileState
     /// Marked under `tree`, kicked when it is free.
     var kicks: [Task] = []
+    /// SIGKILLed under `tree`, ended when it is free: not left to the guest, which may be stuck beyond any signal.
+    var killed: [Process] = []
     var groups = ServerGroups()
     let bootTime: UInt64
     let bootRealTime: UInt64
-    var hostName: [UInt8] = Array("chorus".utf8)
-    var domainName: [UInt8] = Array("(none)".utf8)
+    @Guarded var hostName: [UInt8] = Array("chorus".utf8)
+    @Guarded var domainName: [UInt8] = Array("(none)".utf8)
     var port: KnPortLid = 0
     var portUi = KnUniqueId()
     var group = KnCap()
@@ -35,6 +37,8 @@ final class ProcessManager: @unchecked Sendable {
         files = FileState(seed: clock.realTime() &* 0x9E37_79B9_7F4A_7C15)
         bootTime = clock.monotonic()
         bootRealTime = clock.realTime()
+        nucleus.grpName(K_STAMP_FILE, &groups.file)
+        nucleus.grpName(K_STAMP_DEVICE, &groups.device)
         var table = SystemCallTable()
         CoreCalls.register(&table)
         FileSystemCalls.register(&table)

@@ -5,10 +5,15 @@ extension ProcessManager {
     /// Runs `body` under the tree lock; tasks it marked for attention are kicked once the lock is free.
     func withTree<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         var marked: [Task] = []
-        defer { for task in marked { kick(task) } }
+        var ended: [Process] = []
+        defer {
+            for process in ended { endProcess(process, status: WaitStatus.killed(Signal.kill)) }
+            for task in marked { kick(task) }
+        }
         return try tree.withLock { () throws(E) -> R in
             defer {
                 if !kicks.isEmpty { swap(&marked, &kicks) }
+                if !killed.isEmpty { swap(&ended, &killed) }
             }
             return try body()
         }

@@ -18,6 +18,10 @@ extension ProcessManager {
         } else if signal == Signal.kill, process.state == .stopped {
             resumeLocked(process)
         }
+        if signal == Signal.kill {
+            killed.append(process)
+            return true
+        }
         let isBlocked = task?.mask.contains(signal) ?? process.tasks.allSatisfy { $0.mask.contains(signal) }
         if process.actions[Int(signal)].ignores(signal), !isBlocked, !SignalSet.unblockable.contains(signal) {
             return true

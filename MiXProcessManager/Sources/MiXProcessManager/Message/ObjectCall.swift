@@ -45,12 +45,6 @@ extension ProcessManager {
         return (try result.get().0, bytes)
     }
 
-    var fileServer: KnUniqueId { group(K_STAMP_FILE, &groups.file) }
-    var deviceServer: KnUniqueId { group(K_STAMP_DEVICE, &groups.device) }
-
-    private func group(_ stamp: UInt32, _ cached: inout KnUniqueId) -> KnUniqueId {
-        // Written once with the same value whoever comes first: a group's sending name never changes.
-        if cached.uiHead == 0 && cached.uiTail == 0 { nucleus.grpName(stamp, &cached) }
-        return cached
-    }
+    var fileServer: KnUniqueId { groups.file }
+    var deviceServer: KnUniqueId { groups.device }
 }

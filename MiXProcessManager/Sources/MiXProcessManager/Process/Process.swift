@@ -20,14 +20,14 @@ final class Process: @unchecked Sendable {
     var tasks: [Task] = []
 
     // Files (the classes are locked inside themselves).
-    var files: DescriptorTable
-    var fileUsers = UserCount()
+    @Guarded var files: DescriptorTable
+    @Guarded var fileUsers = UserCount()
     var cwd: DirectoryRef
     var root: DirectoryRef
     var umask: UInt32 = 0o022
 
-    var credentials = Credentials()
-    var limits = Limits()
+    @Guarded var credentials = Credentials()
+    @Guarded var limits = Limits()
     var nice: Int32 = 0
 
     // Signals.
@@ -50,12 +50,12 @@ final class Process: @unchecked Sendable {
     /// PROC_SPAWN flags; the parent is the manager itself.
     var spawned: SpawnState?
 
-    var memory: AddressSpace
-    var executable: ExecutableFile?
-    var command = "?"
-    var commandLine: [UInt8] = []
-    var environment: [UInt8] = []
-    var auxiliary: [UInt8] = []
+    @Guarded var memory: AddressSpace
+    @Guarded var executable: ExecutableFile?
+    @Guarded var command = "?"
+    @Guarded var commandLine: [UInt8] = []
+    @Guarded var environment: [UInt8] = []
+    @Guarded var auxiliary: [UInt8] = []
     /// CLOCK_MONOTONIC ns.
     let startTime: UInt64
     var accounting = Accounting()

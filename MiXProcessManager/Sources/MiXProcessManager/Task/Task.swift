@@ -50,8 +50,7 @@ final class Task: @unchecked Sendable {
     var clearChildTid: UInt64 = 0
     var robustList: UInt64 = 0
     var robustListSize: UInt64 = 0
-    var name: String
-    var vforkWaiters: WaitQueue?
+    @Guarded var name: String
 
     init(manager: ProcessManager, process: Process, tid: Int32, name: String) {
         self.manager = manager

@@ -73,7 +73,8 @@ enum OpenCalls {
         if server == call.manager.group.ui && flags & FileFlags.path == 0 {
             return try reopen(call, reply, flags: flags)
         }
-        if type == FileMode.fifo && flags & FileFlags.path == 0 {
+        let isForeign = (server.uiHead != 0 || server.uiTail != 0) && !(server == call.manager.fileServer)
+        if type == FileMode.fifo && flags & FileFlags.path == 0 && !isForeign {
             return try FifoOpening.begin(call, reply, flags: flags)
         }
         let description = try describe(call.manager, reply, flags: flags, cred: named.request.cred)
@@ -107,6 +108,11 @@ enum OpenCalls {
             | FileFlags.truncate | FileFlags.closeOnExec)
         if flags & FileFlags.path != 0 {
             return RemoteObject(manager, server: server(manager, reply), reply: reply, flags: kept)
+        }
+        let named = KnUniqueId(uiHead: reply.serverHead, uiTail: reply.serverTail)
+        if (named.uiHead != 0 || named.uiTail != 0) && !(named == manager.fileServer) {
+            // A device node, or /proc/PID/fd/N of another server's object, whatever its type.
+            return try openDevice(manager, reply, flags: flags, kept: kept, cred: cred)
         }
         switch reply.mode & FileMode.typeMask {
         case FileMode.directory:

@@ -132,6 +132,8 @@ extension LinuxGuests {
     }
 
     func sendKick(_ guest: GuestThread) {
+        // A cloned thread has no signal stack of its own before its first post: a signal would kill it. It is kicked later.
+        guard withUnsafePointer(to: &guest.area.pointee.guest.post, { mb_load($0) }) != 0 else { return }
         let pid = guest.process.pid.load(ordering: .acquiring)
         if pid > 0, !guest.process.dead.load(ordering: .acquiring) {
             _ = guest_tgkill(pid, guest.hostTid, Self.kickSignal)

@@ -162,7 +162,8 @@ def run(name, variant, manifest):
         plant_canary(folder)
     argv, environment = command_of(scenario, variant, manifest, folder, work)
     native = manifest == NATIVE
-    before = {} if native else hostwatch.fingerprint(folder)
+    watched = work if scenario.driver else folder  # a driver's own files stand beside the working directory
+    before = {} if native else hostwatch.fingerprint(watched)
     system = {} if native else hostwatch.system_fingerprint()
     sockets = None
     if scenario.canary and not native:
@@ -182,7 +183,7 @@ def run(name, variant, manifest):
         for pid, (command, state) in hostwatch.leftovers().items():
             problems.append(f"host: process {pid} ({command}, {state}) was left behind")
         hostwatch.kill_below()
-        problems += hostwatch.difference(before, hostwatch.fingerprint(folder))
+        problems += hostwatch.difference(before, hostwatch.fingerprint(watched))
         problems += hostwatch.difference(system, hostwatch.system_fingerprint())
     if sockets:
         problems += sockets.finish()

@@ -34,7 +34,7 @@ build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-be
 	@mkdir -p $(TREE)/drivers
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
-sources = $(1)/Package.swift $(shell find $(1)/Sources -type f 2>/dev/null)
+sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
 
 # $(call package,NAME,products of bin,products of lib,packages below it)
 define package
@@ -104,13 +104,17 @@ bench: build ## figures against the host in the same run
 
 # --- testing --------------------------------------------------------------------------------------------------------
 
+HEADERS := -INucleus/Sources/CChorus/include $(patsubst %,-I%,$(wildcard MiX*/Sources/C*/include))
+C11 := $(CC) -std=c11 -Wall -Wextra -Werror -fsyntax-only $(HEADERS) -x c
+
 .PHONY: test-headers
-test-headers: ## the public headers are plain C11 and C++17, each by itself
+test-headers: ## the public headers are plain C11, each by itself; structures and numbers are where ABI 1.0 put them
 	@for header in $$(find Nucleus/Sources/CChorus/include MiX*/Sources/C*/include/mix -name '*.h' | sort); do \
-		paths="-INucleus/Sources/CChorus/include $$(printf -- '-I%s ' MiX*/Sources/C*/include)"; \
-		gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only $$paths -x c $$header; \
+		$(C11) $$header; \
 	done
 	@echo "headers: all compile alone"
+	@for proof in Tests/Abi/*.c; do $(C11) $$proof; done
+	@echo "headers: the layouts are those of ABI 1.0"
 
 .PHONY: unit
 unit: build test-headers ## unit tests of every package

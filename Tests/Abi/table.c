@@ -1,0 +1,26 @@
+/* The nucleus table is append-only: the calls of ABI 1.0, in their order. New calls come behind them. */
+#include "chorus.h"
+#include "layout.h"
+
+#define CALLS_1_0(X) \
+    X(actorCreate) X(actorDelete) X(actorStart) X(actorStop) X(actorSelf) X(actorRenew) X(actorStat)              \
+    X(actorName) X(actorPi) X(threadCreate) X(threadCreateUnix) X(threadDelete) X(threadSelf) X(threadSuspend)    \
+    X(threadResume) X(threadAbort) X(threadAborted) X(threadDelay) X(threadStat) X(threadCookie)                  \
+    X(threadContext) X(threadFpuGet) X(threadFpuSet) X(semInit) X(semP) X(semV) X(semDelete) X(portCreate)        \
+    X(portDeclare) X(portDelete) X(portEnable) X(portDisable) X(portLi) X(portUi) X(portPi) X(portMigrate)        \
+    X(portStat) X(grpAllocate) X(grpPortInsert) X(grpPortRemove) X(grpName) X(ipcSend) X(ipcCall) X(ipcReceive)   \
+    X(ipcReply) X(ipcGetData) X(ipcSave) X(ipcRestore) X(ipcSysInfo) X(svMsgHandler) X(eventCreate) X(eventPost)  \
+    X(eventDelete) X(svTrapConnect) X(svTrapDisConnect) X(svTrapSignatures) X(svExcHandler) X(svAbortHandler)     \
+    X(trapComplete) X(svCopyIn) X(svCopyInString) X(svCopyOut) X(rgnAllocate) X(rgnMap) X(rgnInit) X(rgnFree)     \
+    X(rgnSetProtect) X(rgnMove) X(rgnAdvise) X(rgnDup) X(rgnStat) X(actorRead) X(actorWrite) X(sgCreate)          \
+    X(sgAdopt) X(sgRelease) X(sgStat) X(sgTrunc) X(sgRead) X(sgWrite) X(sgReadThread) X(sgWriteThread)            \
+    X(sgFlush) X(sgPunch) X(sgSeek) X(uiLocalSite) X(sysLog) X(sysShutdown) X(sysRandom) X(sysTrace)
+
+AT(KnNucleus, size, 0) AT(KnNucleus, abiMajor, 4) AT(KnNucleus, abiMinor, 6) AT(KnNucleus, self, 8)
+
+#define PLACE(call) PLACE_##call,
+enum { CALLS_1_0(PLACE) COUNT_1_0 };
+#define IN_PLACE(call) AT(KnNucleus, call, 16 + 8 * PLACE_##call)
+CALLS_1_0(IN_PLACE)
+IS(COUNT_1_0, 90)
+GROWS(KnNucleus, 16 + 8 * 90)

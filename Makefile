@@ -18,6 +18,7 @@ MANIFEST ?= mix
 SWIFT_FLAGS := -c release --scratch-path $(SCRATCH) --disable-build-manifest-caching \
 	-Xswiftc -enforce-exclusivity=unchecked -Xswiftc -no-toolchain-stdlib-rpath -Xlinker -rpath=\$$ORIGIN/../lib
 PRODUCTS := $(SCRATCH)/release
+TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching --disable-xctest
 
 SERVERS := MiXFileManager MiXDeviceManager MiXProcessManager
 PACKAGES := Nucleus $(SERVERS) Tools
@@ -118,22 +119,24 @@ test-headers: ## the public headers are plain C11, each by itself; structures an
 
 .PHONY: unit
 unit: build test-headers ## unit tests of every package
-	@passed=0; for package in $(PACKAGES); do \
+	@passed=0; failed=; for package in $(PACKAGES); do \
 		[ -d $$package/Tests ] || continue; \
+		begin=$$SECONDS; \
 		echo "== unit tests of $$package"; \
-		swift test --package-path $$package --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching; \
-		passed=$$((passed + 1)); \
-	done; echo "unit tests: $$passed packages passed"
+		if swift test --package-path $$package $(TEST_FLAGS); then passed=$$((passed + 1)); else failed+=" $$package"; fi; \
+		echo "== unit tests of $$package: $$((SECONDS - begin)) s"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "unit tests failed:$$failed"; exit 1; fi; \
+	echo "unit tests: $$passed packages passed"
 
+# Tests/run prints the last line of a run: `N passed, N failed`.
 .PHONY: test
 test: setup unit ## unit tests, smoke scenarios, a seeded sample of manifests x scenarios
 	@Tests/run sample
-	@echo "make test: passed"
 
 .PHONY: test-all
 test-all: setup unit ## everything: all scenarios under all manifests
 	@Tests/run all
-	@echo "make test-all: passed"
 
 # --- housekeeping ---------------------------------------------------------------------------------------------------
 

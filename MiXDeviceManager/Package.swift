@@ -22,7 +22,8 @@ let package = Package(
                 .product(name: "CChorus", package: "Nucleus"),
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
-            ]),
+            ],
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .testTarget(name: "TerminalLineTests", dependencies: ["TerminalLine"]),
         .testTarget(
             name: "MiXDeviceManagerTests",

@@ -23,7 +23,8 @@ let package = Package(
             dependencies: [
                 "FileCore", "CMiXFile", "CMiXFileNote", .product(name: "CChorus", package: "Nucleus"),
                 .product(name: "ActorKit", package: "Nucleus"),
-            ]),
+            ],
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .testTarget(
             name: "MiXFileManagerTests",
             dependencies: ["FileCore", "CMiXFile", .product(name: "CChorus", package: "Nucleus")]),

@@ -27,7 +27,8 @@ let package = Package(
                 .product(name: "CMiXFile", package: "MiXFileManager"),
                 .product(name: "CMiXDevice", package: "MiXDeviceManager"),
                 "CMiXProcess", "CMiXProcessNote", "CProcessHost",
-            ]
+            ],
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]
         ),
         .testTarget(name: "MiXProcessManagerTests", dependencies: ["MiXProcessManager"]),
     ],

@@ -20,12 +20,16 @@ let package = Package(
         .target(name: "CMachine", dependencies: ["CChorus"]),  // mailbox layout, host call shims
         .target(name: "MachineLinux", dependencies: ["NucleusCore", "CMachine", "CChorus"]),
         .target(name: "CNucleusNote", dependencies: ["CChorus"]),
-        .target(name: "Nucleus", dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"]),
+        .target(
+            name: "Nucleus",
+            dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"],
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .executableTarget(name: "ChorusActorHost", dependencies: ["KnLane", "CLane", "CChorus"]),  // user servers live here
         .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore", "MachineLinux", "ActorKit"]),
         .testTarget(name: "MachineLinuxTests", dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus"]),
         .testTarget(
-            name: "KnLaneTests", dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "MachineLinux", "ChorusActorHost"],
+            name: "KnLaneTests",
+            dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "MachineLinux", "ChorusActorHost"],
             exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6]

@@ -9,7 +9,8 @@ SERVERS = sorted(path.name for path in LIB.glob("libMiX*.so"))
 
 
 def symbols(name, kind):
-    text = subprocess.run(["nm", "-D", kind, str(LIB / name)], check=True, capture_output=True, text=True).stdout
+    # Of external binding alone: gold keeps local symbols there as well, for relocations; nothing can be bound to them.
+    text = subprocess.run(["nm", "-D", "--extern-only", kind, str(LIB / name)], check=True, capture_output=True, text=True).stdout
     return {line.split()[-1].split("@")[0] for line in text.splitlines() if line.split()}
 
 

@@ -24,6 +24,11 @@ struct ElfHeader {
         programCount = try image.read(UInt16.self, at: 56, of: "the ELF header")
         guard entrySize == 56 else { throw image.error("has program headers of \(entrySize) bytes", "56 bytes") }
         _ = try image.range(programOffset, UInt64(programCount) * 56, of: "the program header table")
+        // Last in most files: a file cut anywhere shows it.
+        let sections = try image.read(UInt64.self, at: 40, of: "the ELF header")
+        let sectionSize = UInt64(try image.read(UInt16.self, at: 58, of: "the ELF header"))
+        let sectionCount = UInt64(try image.read(UInt16.self, at: 60, of: "the ELF header"))
+        _ = try image.range(sections, sectionCount * sectionSize, of: "the section header table")
     }
 
     struct Segment {
@@ -35,12 +40,14 @@ struct ElfHeader {
         var found: [Segment] = []
         for index in 0..<UInt64(programCount) {
             let at = programOffset + index * 56
-            found.append(
-                Segment(
-                    type: try image.read(UInt32.self, at: at, of: "a program header"),
-                    offset: try image.read(UInt64.self, at: at + 8, of: "a program header"),
-                    address: try image.read(UInt64.self, at: at + 16, of: "a program header"),
-                    size: try image.read(UInt64.self, at: at + 32, of: "a program header")))
+            let segment = Segment(
+                type: try image.read(UInt32.self, at: at, of: "a program header"),
+                offset: try image.read(UInt64.self, at: at + 8, of: "a program header"),
+                address: try image.read(UInt64.self, at: at + 16, of: "a program header"),
+                size: try image.read(UInt64.self, at: at + 32, of: "a program header"))
+            // dlopen maps what is missing all the same, and dies of it.
+            if segment.size > 0 { _ = try image.range(segment.offset, segment.size, of: "segment \(index)") }
+            found.append(segment)
         }
         return found
     }

@@ -31,6 +31,13 @@ import Testing
         #expect(throws: MountOptions.Problem.self) { try MountOptions(text) }
     }
 
+    @Test func escapedWords() throws {
+        let options = try MountOptions("mount.0=/ overlay host:/my\\040old\\134disk\\04 ro,mode=755")
+        #expect(options.lines[0].host == "/my old\\disk\\04")
+        let c = try Client("mount.0=/ tmpfs\nmount.1=/a\\040b tmpfs")
+        #expect(c.names("/") == ["a b"])
+    }
+
     @Test func missingHostDirectory() {
         #expect(throws: MountOptions.Problem.self) { try Client("mount.0=/ overlay host:/no/such/directory") }
     }

@@ -20,6 +20,9 @@ final class Handle: @unchecked Sendable {
         lock = place.inode.isGenerated ? Lock() : nil
     }
 
+    /// Marks an instance of FILE_EXEC among the flags, where open(2) has none.
+    static let runs: UInt32 = 1 << 31
+
     var inode: Inode { place.inode }
     var isPathOnly: Bool { flags & Linux.O_PATH != 0 }
     var canRead: Bool { !isPathOnly && flags & Linux.O_ACCMODE != Linux.O_WRONLY }

@@ -25,6 +25,32 @@ final class OpenTable: @unchecked Sendable {
         return MixKey(object: object, tag: secret.tag(object, 0))
     }
 
+    /// ETXTBSY where one would run what another may write (open(2), execve(2)). Held until the instance is closed, or given
+    /// back by `unclaim`.
+    func claim(_ inode: Inode, _ flags: UInt32) throws(Errno) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard flags & Handle.runs != 0 || flags & Linux.O_ACCMODE != 0 else { return }
+        if (flags & Handle.runs != 0 ? inode.writers : inode.runners) > 0 { throw .ETXTBSY }
+        lockedCount(inode, flags, 1)
+    }
+
+    func unclaim(_ inode: Inode, _ flags: UInt32) {
+        lock.lock()
+        lockedCount(inode, flags, -1)
+        lock.unlock()
+    }
+
+    private func lockedCount(_ inode: Inode, _ flags: UInt32, _ change: Int) {
+        guard inode.isRegular, flags & Linux.O_PATH == 0 else { return }
+        if flags & Handle.runs != 0 {
+            inode.runners += change
+        } else if flags & Linux.O_ACCMODE != 0 {
+            inode.writers += change
+        }
+    }
+
+    /// An instance of a regular file takes over what was claimed with the same flags.
     func open(_ place: Location, flags: UInt32, segment: Segment?) throws(Errno) -> Handle {
         lock.lock()
         defer { lock.unlock() }
@@ -88,6 +114,7 @@ final class OpenTable: @unchecked Sendable {
             slots[slot] = nil
             free.append(slot)
             inode.opens -= 1
+            lockedCount(inode, handle.flags, -1)
             handle.place.mount.opens -= 1
             if inode.opens == 0 { inode.locks = nil }
         }
@@ -139,6 +166,7 @@ final class OpenTable: @unchecked Sendable {
         let handle = Handle(id: id, place: place, flags: flags, segment: segment)
         handle.references = references
         slots[slot] = handle
+        lockedCount(place.inode, flags, 1)
         place.inode.opens += 1
         place.mount.opens += 1
     }

@@ -8,7 +8,7 @@ enum ProcSystem {
         ("cpuinfo", host("/proc/cpuinfo")),
         ("uptime", host("/proc/uptime")),
         ("vmstat", host("/proc/vmstat")),
-        ("version", host("/proc/version")),
+        ("version", { version($0, $1) }),
         ("stat", { statistics($0, $1) }),
         (
             "loadavg",
@@ -25,11 +25,11 @@ enum ProcSystem {
         ("swaps", fixed("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")),
         ("modules", fixed("")),
         ("misc", fixed("")),
-        ("sys/kernel/ostype", fixed("Linux\n")),
-        ("sys/kernel/osrelease", host("/proc/sys/kernel/osrelease")),
-        ("sys/kernel/version", host("/proc/sys/kernel/version")),
-        ("sys/kernel/hostname", host("/proc/sys/kernel/hostname")),
-        ("sys/kernel/domainname", fixed("(none)\n")),
+        ("sys/kernel/ostype", name(0)),
+        ("sys/kernel/osrelease", name(2)),
+        ("sys/kernel/version", name(3)),
+        ("sys/kernel/hostname", name(1)),
+        ("sys/kernel/domainname", name(5)),
         ("sys/kernel/pid_max", fixed("4194304\n")),
         ("sys/kernel/threads-max", fixed("65536\n")),
         ("sys/kernel/ngroups_max", fixed("65536\n")),
@@ -59,6 +59,21 @@ enum ProcSystem {
 
     private static func host(_ path: String) -> ProcSystemNode.Maker { { _, _ in hostText(path) } }
     private static func fixed(_ text: String) -> ProcSystemNode.Maker { { _, _ in Array(text.utf8) } }
+
+    /// Field of uname(2): its truth is the Process Manager's.
+    private static func name(_ field: Int) -> ProcSystemNode.Maker { { names($0, $1)[field] + [0x0a] } }
+
+    private static func names(_ proc: Procfs, _ caller: Caller) -> [[UInt8]] {
+        let text = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_UNAME)) ?? []
+        let fields = text.split(separator: 0, omittingEmptySubsequences: false).map(Array.init)
+        if fields.count >= 6 { return fields }
+        return ["Linux", "chorus", "0", "#0", "x86_64", "(none)"].map { Array($0.utf8) }
+    }
+
+    private static func version(_ proc: Procfs, _ caller: Caller) -> [UInt8] {
+        let names = names(proc, caller).map { String(decoding: $0, as: UTF8.self) }
+        return Array("\(names[0]) version \(names[2]) (mix@chorus) (swiftc, lld) \(names[3])\n".utf8)
+    }
 
     /// CPU times are the host's: guests run on its processors. Processes are ours.
     private static func statistics(_ proc: Procfs, _ caller: Caller) -> [UInt8] {

@@ -134,7 +134,7 @@ extension FileServer {
         if !request.caller.may(2, try place.inode.permissions()) { throw .EACCES }
         if place.mount.readOnly { throw .EROFS }
         if place.inode.isGenerated { return }
-        try place.inode.truncate(request.size)
+        try cut(place.inode, request.size)
     }
 
     func objectTruncate(_ request: Request) throws(Errno) {

@@ -25,7 +25,7 @@ public struct MountOptions: Sendable {
             guard halves.count == 2, let number = Int(halves[0].dropFirst(6)) else {
                 throw Problem("option \"\(row)\": expected mount.NUMBER=TARGET TYPE [host:DIR] [OPTION,...]")
             }
-            var words = halves[1].split(separator: " ").map(String.init)
+            var words = halves[1].split(separator: " ").map(Self.unescaped)
             guard words.count >= 2, words[0].hasPrefix("/") else {
                 throw Problem("mount.\(number): expected TARGET TYPE [host:DIR] [OPTION,...], TARGET an absolute path")
             }
@@ -60,6 +60,22 @@ public struct MountOptions: Sendable {
         }
         lines = numbered.sorted { $0.0 < $1.0 }.map { $0.1 }
         if lines[0].target != "/" { throw Problem("the first mount is at \(lines[0].target); it must be at /") }
+    }
+
+    /// A word as fstab(5) writes it: `\040` is a space, `\134` a backslash.
+    static func unescaped(_ word: Substring) -> String {
+        var out: [UInt8] = []
+        var rest = word.utf8[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            if byte == UInt8(ascii: "\\"), digits.count == 3, let value = UInt8(Substring(digits), radix: 8) {
+                out.append(value)
+                rest = rest.dropFirst(3)
+            } else {
+                out.append(byte)
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
     }
 
     private static let standard = [

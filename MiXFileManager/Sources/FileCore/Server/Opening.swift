@@ -66,7 +66,7 @@ extension FileServer {
             do throws(Errno) {
                 let inode = try directory.inode.make(name, new)
                 let place = Location(directory.mount, inode, directory: directory.inode, name: name)
-                return try finishRegular(place, flags & ~Linux.O_TRUNC, &reply)
+                return try finishRegular(place, flags & ~(Linux.O_TRUNC | Handle.runs), &reply)
             } catch {
                 if error != .EEXIST || flags & Linux.O_EXCL != 0 { throw error }  // somebody was faster: look again
             }
@@ -86,18 +86,21 @@ extension FileServer {
         try checkWritable(directory, request.caller)
         let mode = Linux.S_IFREG | UInt32(truncatingIfNeeded: request.arg2) & 0o7777
         let inode = try directory.inode.makeTemporary(try newNode(mode, in: directory, request.caller))
-        try finishRegular(Location(directory.mount, inode, directory: directory.inode), flags, &reply)
+        let place = Location(directory.mount, inode, directory: directory.inode)
+        try finishRegular(place, flags & ~Handle.runs, &reply)
     }
 
     func openExisting(_ request: Request, _ place: Location, _ flags: UInt32, _ reply: inout Reply) throws(Errno) {
         let inode = place.inode
         let caller = request.caller
+        var flags = flags & ~Handle.runs
         if flags & Linux.O_DIRECTORY != 0, !inode.isDirectory { throw .ENOTDIR }
         if inode.isSymlink, flags & Linux.O_PATH == 0 { throw .ELOOP }
         if request.op == FILE_OPEN, request.arg3 & FILE_EXEC_BIT != 0 {
             let isSearch = inode.isDirectory && flags & (Linux.O_DIRECTORY | Linux.O_PATH) != 0
             if !inode.isRegular && !isSearch { throw .EACCES }
             if !caller.may(1, try inode.permissions()) { throw .EACCES }
+            if inode.isRegular { flags = Handle.runs }
         } else if flags & Linux.O_PATH == 0 {
             var mask: UInt32 = [4, 2, 6, 6][Int(flags & Linux.O_ACCMODE)]
             if flags & Linux.O_TRUNC != 0 { mask |= 2 }
@@ -132,14 +135,26 @@ extension FileServer {
 
     private func finishRegular(_ place: Location, _ flags: UInt32, _ reply: inout Reply) throws(Errno) {
         let inode = place.inode
-        let writing = flags & Linux.O_ACCMODE != 0
-        var segment: Segment?
-        if !inode.isGenerated {
-            if flags & Linux.O_TRUNC != 0 { try inode.truncate(0) }
-            segment = try inode.data(writing: writing)
+        try opens.claim(inode, flags)
+        do throws(Errno) {
+            var segment: Segment?
+            if !inode.isGenerated {
+                if flags & Linux.O_TRUNC != 0 { try cut(inode, 0) }
+                segment = try inode.data(writing: flags & Linux.O_ACCMODE != 0)
+            }
+            let a = try inode.attributes()
+            finish(try opens.open(place, flags: flags, segment: segment), a, &reply)
+        } catch {
+            opens.unclaim(inode, flags)
+            throw error
         }
-        let a = try inode.attributes()
-        finish(try opens.open(place, flags: flags, segment: segment), a, &reply)
+    }
+
+    /// Cutting is writing, whatever the instance may do.
+    func cut(_ inode: Inode, _ size: UInt64) throws(Errno) {
+        try opens.claim(inode, Linux.O_WRONLY)
+        defer { opens.unclaim(inode, Linux.O_WRONLY) }
+        try inode.truncate(size)
     }
 
     private func finish(_ handle: Handle, _ a: Attributes, _ reply: inout Reply) {

@@ -22,6 +22,7 @@ public struct Errno: Error, Equatable, Sendable {
     public static var EINVAL: Errno { Errno(22) }
     public static var ENFILE: Errno { Errno(23) }
     public static var ENOTTY: Errno { Errno(25) }
+    public static var ETXTBSY: Errno { Errno(26) }
     public static var EFBIG: Errno { Errno(27) }
     public static var ENOSPC: Errno { Errno(28) }
     public static var EROFS: Errno { Errno(30) }

@@ -18,8 +18,11 @@ class Inode: @unchecked Sendable {
     let type: UInt32
     /// Mounts on this inode: almost always 0, looked at in every step of a walk.
     let mountsHere = Atomic<Int>(0)
-    /// Open instances and locks; guarded by the lock of OpenTable.
+    /// Open instances, their kinds, and locks; guarded by the lock of OpenTable.
     var opens = 0
+    /// Instances that run it, or that may write to it: never both (ETXTBSY).
+    var runners = 0
+    var writers = 0
     var locks: FileLocks?
 
     init(fs: any FileSystem, ino: UInt64, type: UInt32) {

@@ -28,6 +28,7 @@
 #define PROC_F_SMAPS 13u
 #define PROC_F_OOM 14u          /* oom_score_adj */
 #define PROC_F_WCHAN 15u
+#define PROC_F_UNAME 16u        /* arg[0] = 0: the six fields of uname(2), each with a NUL */
 
 #define PROC_L_EXE 1u
 #define PROC_L_CWD 2u

@@ -9,6 +9,14 @@ struct UserRanges {
     /// Longest transfer of one call (MAX_RW_COUNT).
     static let limit = 0x7fff_f000
 
+    /// Behind the last byte any program can have (TASK_SIZE_MAX of Linux), whatever it has there.
+    static let userEnd: UInt64 = 0x7fff_ffff_f000
+
+    /// access_ok of Linux: asked with the length as given, before it is cut to `limit`.
+    static func check(_ address: UInt64, _ size: UInt64) throws(Errno) {
+        guard size <= userEnd, address <= userEnd - size else { throw .EFAULT }
+    }
+
     private let first: UserRange
     private let rest: [UserRange]
     let total: Int
@@ -79,6 +87,12 @@ extension UserCopy {
 }
 
 extension Call {
+    /// The buffer that two arguments name.
+    func range(_ address: Int, _ size: Int) throws(Errno) -> UserRanges {
+        try UserRanges.check(self[address], self[size])
+        return UserRanges(self[address], self[size])
+    }
+
     /// The `iovec` array at `address` (readv(2)): EINVAL beyond IOV_MAX or for negative lengths.
     func ranges(at address: UInt64, count: UInt64) throws(Errno) -> UserRanges {
         guard count <= 1024 else { throw .EINVAL }
@@ -98,6 +112,7 @@ extension Call {
             }
         }
         if negative { throw .EINVAL }
+        for range in ranges { try UserRanges.check(range.address, UInt64(range.size)) }
         return UserRanges(ranges)
     }
 }

@@ -6,27 +6,27 @@ enum ReadWriteCalls {
         (
             0, "read",
             { (call) throws(Errno) in
-                try call.readable(0).read(call, UserRanges(call[1], call[2]), at: nil)
+                try call.readable(0).read(call, call.range(1, 2), at: nil)
             }
         ),
         (
             1, "write",
             { (call) throws(Errno) in
-                try call.writable(0).write(call, UserRanges(call[1], call[2]), at: nil)
+                try call.writable(0).write(call, call.range(1, 2), at: nil)
             }
         ),
         (
             17, "pread64",
             { (call) throws(Errno) in
                 let offset = try position(call[3])
-                return try positioned(call.readable(0)).read(call, UserRanges(call[1], call[2]), at: offset)
+                return try positioned(call.readable(0)).read(call, call.range(1, 2), at: offset)
             }
         ),
         (
             18, "pwrite64",
             { (call) throws(Errno) in
                 let offset = try position(call[3])
-                return try positioned(call.writable(0)).write(call, UserRanges(call[1], call[2]), at: offset)
+                return try positioned(call.writable(0)).write(call, call.range(1, 2), at: offset)
             }
         ),
         (

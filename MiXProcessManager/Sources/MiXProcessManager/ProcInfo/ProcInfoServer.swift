@@ -107,6 +107,7 @@ extension ProcessManager {
     }
 
     private func siteText(_ kind: UInt32) throws(Errno) -> [UInt8] {
+        if kind == PROC_F_UNAME { return systemNames.flatMap { $0 + [0] } }
         let counts = SiteCounts(self)
         switch kind {
         case PROC_F_LOADAVG: return Array(counts.loadText.utf8)

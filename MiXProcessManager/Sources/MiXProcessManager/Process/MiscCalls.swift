@@ -15,12 +15,7 @@ enum MiscCalls {
 
     @Sendable static func uname(_ call: Call) throws(Errno) -> Outcome {
         var bytes = [UInt8](repeating: 0, count: 6 * 65)
-        let manager = call.manager
-        let fields: [[UInt8]] = [
-            Array("Linux".utf8), manager.hostName, Array("6.1.0-chorus".utf8), Array("#1 SMP CHORUS/MiX".utf8),
-            Array("x86_64".utf8), manager.domainName,
-        ]
-        for (index, field) in fields.enumerated() {
+        for (index, field) in call.manager.systemNames.enumerated() {
             bytes.replaceSubrange(index * 65..<index * 65 + min(field.count, 64), with: field.prefix(64))
         }
         try call.copyOut(bytes, to: call[0])
@@ -51,7 +46,7 @@ enum MiscCalls {
         pm_memory(&memory.total, &memory.unused, &memory.buffers)
         let manager = call.manager
         var words = [UInt64](repeating: 0, count: 14)
-        words[0] = (manager.clock.monotonic() - manager.bootTime) / 1_000_000_000
+        words[0] = manager.clock.monotonic() / 1_000_000_000  // as /proc/uptime: the host's
         words[4] = memory.total
         words[5] = memory.unused
         words[7] = memory.buffers
@@ -119,5 +114,15 @@ enum MiscCalls {
             return .zero
         default: throw .EINVAL
         }
+    }
+}
+
+extension ProcessManager {
+    /// The fields of uname(2); procfs shows the same.
+    var systemNames: [[UInt8]] {
+        [
+            Array("Linux".utf8), hostName, Array("6.1.0-chorus".utf8), Array("#1 SMP CHORUS/MiX".utf8),
+            Array("x86_64".utf8), domainName,
+        ]
     }
 }

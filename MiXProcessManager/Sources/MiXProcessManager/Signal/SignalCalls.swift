@@ -155,6 +155,11 @@ enum SignalCalls {
     static func send(_ manager: ProcessManager, from: Process?, pid: Int32, signal: Int32) throws(Errno) {
         guard signal == 0 || Signal.isValid(signal) else { throw .EINVAL }
         guard pid != .min else { throw .ESRCH }
+        if pid == 1, let from {
+            // The manager itself is parent of those who have no other: as init it is there, and takes no signal.
+            guard from.credentials.has(Credentials.capKill) || from.credentials.euid == 0 else { throw .EPERM }
+            return
+        }
         try manager.withTree { () throws(Errno) in
             let targets: [Process]
             if pid > 0 {

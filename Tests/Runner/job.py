@@ -150,7 +150,16 @@ def command_of(scenario, variant, manifest, folder, work):
     return places.chorus_run(manifest, argv, work, environment), environment
 
 
+def ordinary_signals():
+    """What our starter ignores or blocks (nohup, a shell's `&`) must not reach what we start, here or natively."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two subprocess resets
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def run(name, variant, manifest):
+    ordinary_signals()
     scenario = scenarios.load(places.SCENARIOS / name)
     folder = places.SCRATCH / f"{name}{variant}.{manifest}.{os.getpid()}"
     folder.mkdir(parents=True)

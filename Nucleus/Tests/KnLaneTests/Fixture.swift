@@ -5,18 +5,20 @@ import Nucleus
 import Synchronization
 import Testing
 
-/// The test server, compiled once for both privileges: the same file.
+/// The test servers, compiled once for both privileges: the same file.
 enum Fixture {
-    static let object: String? = build()
+    static let object: String? = build("server")
+    /// Knows ABI 1.0 by numbers alone.
+    static let abi10: String? = build("abi10")
 
-    private static func build() -> String? {
+    private static func build(_ name: String) -> String? {
         let here = #filePath
         guard let slash = here.lastIndex(of: "/") else { return nil }
         let directory = String(here[..<slash])
-        let output = "/tmp/kn-fixture-\(getpid()).so"
+        let output = "/tmp/kn-\(name)-\(getpid()).so"
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "
-            + "-o \(output) '\(directory)/Fixtures/server.c'"
+            + "-o \(output) '\(directory)/Fixtures/\(name).c'"
         let done = DispatchLatch()
         let pid = Reaper.shared.spawning {
             var child: pid_t = -1

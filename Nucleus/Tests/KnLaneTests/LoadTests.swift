@@ -53,6 +53,29 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
         #expect(booted.boot.pointee.actorStarted(booted.site, &held) == K_EUNKNOWN)
     }
 
+    /// An object built long ago: the nucleus of today serves it at the places and with the layouts of ABI 1.0.
+    @Test(arguments: privileges) func objectOfABI10(_ privilege: Int32) throws {
+        let object = try #require(Fixture.abi10, "cc builds the test server")
+        let booted = try BootedSite()
+        let (code, cap, why) = booted.load(privilege, object: object)
+        try #require(code == K_OK, "\(code) \(why)")
+        var held = cap
+        #expect(booted.boot.pointee.actorStarted(booted.site, &held) == 10)
+
+        let annex = (0..<256).map { UInt8(truncatingIfNeeded: $0 * 11) }
+        let answer = booted.call(ascii("seven b"), annex: annex)
+        try #require(answer.code == K_OK && answer.reply.count == 52)
+        #expect(answer.annex == annex)
+        func field<T: BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {
+            answer.reply.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: type) }
+        }
+        #expect(field(0, UInt32.self) == 7 && field(4, UInt32.self) == 1, "the message's head")
+        #expect(field(8, UInt32.self) == cap.ui.uiHead && field(12, UInt32.self) == cap.ui.uiTail)
+        #expect(field(16, Int32.self) == privilege, "its own line of actorStat")
+        #expect(Array(answer.reply[20..<28]) == ascii("fixture") + [0])
+        #expect(booted.boot.pointee.actorUnload(booted.site, &held) == K_OK)
+    }
+
     @Test(arguments: privileges) func largeBodies(_ privilege: Int32) throws {
         let object = try #require(Fixture.object)
         let booted = try BootedSite()

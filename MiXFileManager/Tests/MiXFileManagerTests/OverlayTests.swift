@@ -57,6 +57,33 @@ import Testing
         #expect(c.names("/").filter { $0 == "f" }.count == 1)
     }
 
+    /// open(2), truncate(2), execve(2): what runs is not written to, what is written does not run.
+    @Test func busyPrograms() {
+        let exec: UInt64 = 1 << 32
+        c.chmod("/f", 0o755)
+        let first = c.open("/f", resolve: exec)
+        let second = c.open("/f", resolve: exec)
+        #expect(first.diag >= 0 && second.diag >= 0)
+        for flags in [Linux.O_WRONLY, Linux.O_RDWR, Linux.O_TRUNC, Linux.O_CREAT | Linux.O_WRONLY | Linux.O_TRUNC] {
+            #expect(c.tryOpen("/f", flags) == e(.ETXTBSY))
+        }
+        #expect(c.truncate("/f", 0) == e(.ETXTBSY))
+        #expect(c.tryOpen("/f") == 0 && c.tryOpen("/f", Linux.O_PATH) == 0)
+        #expect(c.get("/f") == "lower")
+        #expect(c.rename("/f", "/h") == 0)  // its name is another matter
+        c.close(first.reply.key)
+        #expect(c.tryOpen("/h", Linux.O_WRONLY) == e(.ETXTBSY))
+        c.close(second.reply.key)
+        let writer = c.open("/h", Linux.O_WRONLY)
+        #expect(writer.diag >= 0)
+        #expect(c.open("/h", resolve: exec).diag == e(.ETXTBSY))
+        #expect(c.truncate("/h", 3) == 0)
+        c.close(writer.reply.key)
+        #expect(c.tryOpen("/h", resolve: exec) == 0)
+        #expect(c.tryOpen("/h", Linux.O_RDWR | 1 << 31) == 0)  // a mark of the server's own, not a client's
+        #expect(c.tryOpen("/h", Linux.O_WRONLY) == 0)
+    }
+
     @Test func attributesCopyUpAlone() {
         let before = c.stat("/f").stat
         #expect(c.chmod("/f", 0o600) == 0)

@@ -34,6 +34,9 @@ enum HostProbe {
                 reply.value = (pid == 1 ? 0 : 1000, 1000, 99, 0)
                 return (reply, [])
             case PROC_FILE:
+                if request.arg.2 == UInt64(PROC_F_UNAME) {
+                    return (reply, Array("Linux\0node\01.2\0#3\0x86_64\0domain\0".utf8))
+                }
                 if request.arg.2 == UInt64(PROC_F_MAPS) {  // larger than one piece
                     let all = [UInt8](repeating: 0x6d, count: 200_000)
                     return (reply, Array(all.dropFirst(Int(request.offset)).prefix(65536)))
@@ -42,7 +45,10 @@ enum HostProbe {
                 return (reply, Array(text.dropFirst(Int(request.offset))))
             case PROC_LINK: return (reply, Array((request.arg.2 == UInt64(PROC_L_EXE) ? "/program" : "pipe:[7]").utf8))
             case PROC_KEY:
-                if request.arg.2 == UInt64(PROC_L_EXE) {
+                if request.arg.2 == UInt64(PROC_L_CWD) {  // the root: zeros
+                    reply.serverHead = 0x46494c45
+                    reply.serverTail = 1
+                } else if request.arg.2 == UInt64(PROC_L_EXE) {
                     reply.key = exe
                     reply.serverHead = 0x46494c45
                     reply.serverTail = 1
@@ -70,6 +76,11 @@ enum HostProbe {
         #expect(c.readlink("/proc/self").text == "42")
         #expect(c.get("/proc/self/status") == "42 file 3 tid 0\n")
         #expect(c.readlink("/proc/thread-self").text == "42/task/42")
+        var link = c.request(FILE_READLINK)
+        link.size = 100
+        link.owner = 142
+        #expect(c.call(link, Client.strings("/proc/thread-self")).text == "42/task/142")
+        #expect(c.stat("/proc/self/cwd").stat.ino == c.stat("/").stat.ino)
         #expect(c.get("/proc/self/task/142/comm") == "42 file 8 tid 142\n")
         #expect(c.names("/proc/self/task") == ["142", "42"])
         #expect(c.tryOpen("/proc/7") == e(.ENOENT))
@@ -110,6 +121,9 @@ enum HostProbe {
         #expect(c.get("/proc/stat").hasPrefix("cpu "))
         #expect(c.get("/proc/stat").contains("0 file \(PROC_F_SYSSTAT)"))
         #expect(c.get("/proc/loadavg") == "0 file \(PROC_F_LOADAVG) tid 0\n")
+        #expect(c.get("/proc/version").hasPrefix("Linux version 1.2 ") && c.get("/proc/version").hasSuffix(" #3\n"))
+        #expect(c.get("/proc/sys/kernel/hostname") == "node\n" && c.get("/proc/sys/kernel/osrelease") == "1.2\n")
+        #expect(c.get("/proc/sys/kernel/version") == "#3\n" && c.get("/proc/sys/kernel/domainname") == "domain\n")
         #expect(c.get("/proc/mounts") == c.call(c.request(FILE_MOUNTS)).text)
         #expect(c.get("/proc/self/mountinfo").contains(" /proc rw,relatime - proc proc rw\n"))
         #expect(c.get("/proc/filesystems").contains("overlay"))

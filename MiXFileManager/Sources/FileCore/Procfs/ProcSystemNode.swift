@@ -100,6 +100,7 @@ final class ProcLink: Inode, @unchecked Sendable {
     private let proc: Procfs
     private let kind: Kind
     private let name: Name
+    private let born = FileTime.now
 
     init(_ proc: Procfs, ino: UInt64, name: Name, _ kind: Kind) {
         self.proc = proc
@@ -117,6 +118,9 @@ final class ProcLink: Inode, @unchecked Sendable {
         a.ino = ino
         a.mode = Linux.S_IFLNK | 0o777
         a.blksize = 1024
+        a.atime = born
+        a.mtime = born
+        a.ctime = born
         return a
     }
 
@@ -128,7 +132,7 @@ final class ProcLink: Inode, @unchecked Sendable {
             return Array(String(caller.pid).utf8)
         case .ownThread:
             if caller.pid <= 0 { throw .ENOENT }
-            return Array("\(caller.pid)/task/\(caller.pid)".utf8)
+            return Array("\(caller.pid)/task/\(caller.thread > 0 ? caller.thread : caller.pid)".utf8)
         }
     }
 }

@@ -45,6 +45,8 @@ final class Procfs: FileSystem, @unchecked Sendable {
         var own = KnUniqueId()
         _ = nucleus.grpName(K_STAMP_FILE, &own)
         if reply.serverHead == own.uiHead, reply.serverTail == own.uiTail, own.uiHead | own.uiTail != 0 {
+            // The root of the name space is never opened: zeros stand for it.
+            if reply.key.object | reply.key.tag == 0 { return .object(try names.root()) }
             return .object(try opens.find(reply.key).place)
         }
         var reply = reply

@@ -73,8 +73,10 @@ public final class FileServer: @unchecked Sendable {
         var reply = Reply()
         withUnsafePointer(to: &copy) { head in
             withUnsafePointer(to: &UnsafeMutablePointer(mutating: head).pointee.cred) { cred in
+                // Only requests on names tell: an object's owner is a description.
+                let thread = head.pointee.op >= FILE_OPEN ? Int32(truncatingIfNeeded: head.pointee.owner) : 0
                 let request = Request(
-                    head: head, caller: Caller(cred: cred),
+                    head: head, caller: Caller(cred: cred, thread: thread),
                     body: UnsafeRawBufferPointer(start: body, count: body == nil ? 0 : Int(bodySize)),
                     room: UnsafeMutableRawBufferPointer(start: replyBody, count: capacity))
                 do throws(Errno) {

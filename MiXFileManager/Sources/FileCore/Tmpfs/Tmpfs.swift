@@ -8,6 +8,7 @@ class Tmpfs: FileSystem, @unchecked Sendable {
     let id: UInt16
     let nucleus: Nucleus
     let lock = Lock()
+    private let firstIno: UInt64
     private let nextIno: Atomic<UInt64>
     /// Set once in `plant`, before the tree is used.
     private var rootNode: TmpNode?
@@ -19,6 +20,7 @@ class Tmpfs: FileSystem, @unchecked Sendable {
         self.id = id
         self.nucleus = nucleus
         self.options = options
+        self.firstIno = firstIno
         nextIno = Atomic(firstIno)
     }
 
@@ -64,7 +66,7 @@ class Tmpfs: FileSystem, @unchecked Sendable {
         out.bfree = min(out.blocks, memory.available / 4096)
         out.bavail = out.bfree
         out.files = memory.total / 8192
-        out.ffree = out.files - min(out.files, nextIno.load(ordering: .relaxed))
+        out.ffree = out.files - min(out.files, nextIno.load(ordering: .relaxed) - firstIno)
         out.namelen = 255
         out.fsid = UInt64(id)
         return out

@@ -3,6 +3,8 @@ import CMiXFile
 /// Whose permissions count in a request. Valid during the request only.
 struct Caller {
     let cred: UnsafePointer<MixCred>
+    /// The calling thread, 0 where the request does not tell.
+    var thread: Int32 = 0
 
     var uid: UInt32 { cred.pointee.uid }
     var gid: UInt32 { cred.pointee.gid }

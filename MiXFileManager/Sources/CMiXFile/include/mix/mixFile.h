@@ -1,6 +1,7 @@
 /* mixFile.h: the name-space protocol of the File Manager (group stamp K_STAMP_FILE), in the request format of
  * mixObject.h. Paths travel in the body, NUL-terminated. `key` is the directory a relative path starts from and
- * arg[0], arg[1] the MixKey of the process's root directory; zeros mean the root of the name space. */
+ * arg[0], arg[1] the MixKey of the process's root directory; zeros mean the root of the name space.
+ * `owner` is the number of the calling thread (/proc/thread-self); 0 means the process's first. */
 #ifndef MIX_FILE_H
 #define MIX_FILE_H
 #include "mixObject.h"

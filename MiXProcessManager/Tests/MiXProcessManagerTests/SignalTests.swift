@@ -116,6 +116,17 @@ func framesAreAligned(imageSize: Int) throws {
     #expect(site.fake.load(Int64.self, at: frame + 8 + 40 + 13 * 8) == Errno.EINTR.result)
 }
 
+/// Whoever lost its parent has process 1 for one: it exists and cannot be hurt.
+@Test func processOneTakesNoSignal() {
+    let site = FakeSite()
+    let task = site.process(10)
+    #expect(site.trap(task, 62, 1, 0).result == 0)
+    #expect(site.trap(task, 62, 1, 9).result == 0)
+    #expect(site.trap(task, 62, 1, 65).result == Errno.EINVAL.result)
+    task.process.credentials = Credentials(uid: 5, euid: 5, suid: 5, effective: 0)
+    #expect(site.trap(task, 62, 1, 0).result == Errno.EPERM.result)
+}
+
 @Test func aDefaultSignalEndsTheProcess() {
     let site = FakeSite()
     let parent = site.process(9)

@@ -18,6 +18,7 @@ struct PathCall {
         self.call = call
         request.op = op
         request.cred = call.process.mixCred()
+        request.owner = UInt64(UInt32(bitPattern: call.task.tid))
         let root = call.process.root.key
         request.arg.0 = root.object
         request.arg.1 = root.tag

@@ -18,7 +18,7 @@ enum StatusText {
         line("Uid", "\(credentials.uid)\t\(credentials.euid)\t\(credentials.suid)\t\(credentials.fsuid)")
         line("Gid", "\(credentials.gid)\t\(credentials.egid)\t\(credentials.sgid)\t\(credentials.fsgid)")
         line("FDSize", now.descriptorSlots)
-        line("Groups", credentials.groups.map { "\($0) " }.joined())
+        line("Groups", credentials.groups.map { "\($0)" }.joined(separator: " ") + " ")
         line("NStgid", now.processId)
         line("NSpid", now.pid)
         line("NSpgid", now.group)

@@ -94,4 +94,16 @@ struct DescriptorTableTests {
             #expect(throws: Errno.EBADF) { try table.setCloseOnExec(fd, true) }
         }
     }
+
+    /// access_ok of Linux: the length counts as given, before it is cut to MAX_RW_COUNT.
+    @Test func buffersBeyondAnyProgram() {
+        let end: UInt64 = 0x7fff_ffff_f000
+        for (address, size, good) in [
+            (0, end, true), (end, 0, true), (end - 1, 1, true), (end - 1, 2, false), (0x1000, UInt64.max, false),
+            (0xffff_8000_0000_0000, 4, false), (.max, 1, false), (end, 1, false), (0, 1 << 40, true),
+        ] as [(UInt64, UInt64, Bool)] {
+            #expect(((try? UserRanges.check(address, size)) != nil) == good, "\(address) \(size)")
+        }
+        #expect(UserRanges(0, .max).total == 0x7fff_f000)
+    }
 }

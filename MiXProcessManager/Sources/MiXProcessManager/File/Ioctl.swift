@@ -58,7 +58,8 @@ enum Ioctl {
         case 0x1268: return Shape(output: 4)  // BLKSSZGET
         default: break
         }
-        if command < 0x10000 { return nil }
+        // TIOCSIG is encoded as if its argument were an address, but takes a value (ioctl_tty(2)).
+        if command < 0x10000 || command == 0x4004_5436 { return nil }
         let size = Int(command >> 16 & 0x3fff)
         let (writes, reads) = (command & 0x4000_0000 != 0, command & 0x8000_0000 != 0)
         if size == 0 || !writes && !reads { return nil }

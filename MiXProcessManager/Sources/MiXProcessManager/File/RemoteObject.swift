@@ -14,6 +14,15 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     let offset = Mutex<Int64>(0)
     private let source = PollSource()
     private let watch = Mutex<WatchEvent?>(nil)
+    private let identity = Mutex<Identity?>(nil)
+
+    private struct NodeIdentity {
+        let dev, ino: UInt64
+    }
+    /// What was found out about it.
+    private struct Identity {
+        let node: NodeIdentity?
+    }
 
     init(_ manager: ProcessManager, server: KnUniqueId, reply: MixObjReply, flags: UInt32) {
         self.server = server
@@ -29,6 +38,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         let type = kind & FileMode.typeMask
         return type != FileMode.regular && type != FileMode.directory && type != FileMode.block
     }
+    private var isCharacter: Bool { kind & FileMode.typeMask == FileMode.character }
     override var position: Int64 { offset.withLock { $0 } }
 
     final func request(_ op: UInt32, _ cred: MixCred) -> MixObjRequest {
@@ -90,9 +100,13 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
             }
             switch attempt {
             case .success(let size):
+                (call.kept as? BlockedRead)?.isOver = true
                 if place == nil { offset.withLock { $0 = Int64(bitPattern: request.offset) + Int64(size) } }
                 return .done(Int64(size))
             case .failure(let error):
+                if error == .EAGAIN && !isNonBlocking && isCharacter && !(call.kept is BlockedRead) {
+                    call.kept = BlockedRead(self)
+                }
                 if let outcome = try waitOrFail(call, error, PollBits.input, "read", &armed) { return outcome }
             }
         }
@@ -131,6 +145,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
                 if progress.moved > 0 && (error != .EAGAIN || isNonBlocking || call.interrupted) {
                     return .done(Int64(progress.moved))
                 }
+                if error == .EPIPE { call.raise(Signal.pipe) }
                 call.kept = progress
                 if let outcome = try waitOrFail(call, error, PollBits.output, "write", &armed) { return outcome }
             }
@@ -157,9 +172,14 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         var request = request(OBJ_WRITE, cred)
         request.flags = flags & (FileFlags.nonBlocking | FileFlags.append)
         request.offset = UInt64(bitPattern: place ?? position)
-        let size = Int(try manager.objectCall(server, request, body: bytes).0.diag)
-        if place == nil { try skip(size) }
-        return size
+        do {
+            let size = Int(try manager.objectCall(server, request, body: bytes).0.diag)
+            if place == nil { try skip(size) }
+            return size
+        } catch {
+            if error == .EPIPE { call.raise(Signal.pipe) }
+            throw error
+        }
     }
 
     /// After an error of the server: nil to ask again at once, the parking outcome, or the error itself.
@@ -176,10 +196,11 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
             if call.interrupted { return .park(Wait(on: [source.queue], for: reason)) }
             if !armed { call.enlist(on: source.queue) }
             let now = try arm(mask)
-            if now & (mask | PollBits.unasked) != 0 && !armed {
-                armed = true
-                return nil
-            }
+            // What is true already is not watched for: asked again as often as it says so, unless a signal has come.
+            // An error or a hang-up alone may be of the other direction, and is no reason to ask twice.
+            let isWorthIt = now & mask != 0 || now & PollBits.unasked != 0 && !armed
+            armed = true
+            if isWorthIt && !call.task.attention.load(ordering: .sequentiallyConsistent) { return nil }
             return .park(Wait(on: [source.queue], for: reason))
         default: throw error
         }
@@ -211,6 +232,16 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     final func prepareWait(_ call: Call, _ mask: UInt32) throws(Errno) {
         call.enlist(on: source.queue)
         _ = try arm(mask)
+    }
+
+    /// A read was given up: the server forgets it (mix/mixDevice.h). The watch was everybody's, so who still waits asks again.
+    fileprivate final func forgetRead() {
+        guard let event = watch.withLock({ $0 }) else { return }
+        var request = request(OBJ_WATCH, MixCred())
+        request.arg.2 = UInt64(event.capability.ui.uiHead)
+        request.arg.3 = UInt64(event.capability.ui.uiTail)
+        _ = try? manager.objectCall(server, request)
+        source.notify()
     }
 
     final func parked(_ reason: StaticString) -> Outcome { .park(Wait(on: [source.queue], for: reason)) }
@@ -262,8 +293,33 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         try withUnsafeTemporaryAllocation(of: MixStat.self, capacity: 1) { (buffer) throws(Errno) -> MixStat in
             buffer.initialize(repeating: MixStat())
             _ = try manager.objectCall(server, request(OBJ_STAT, cred), reply: UnsafeMutableRawBufferPointer(buffer))
+            if isCharacter, let node = nodeIdentity(cred, buffer[0].rdev) {
+                (buffer[0].dev, buffer[0].ino) = (node.dev, node.ino)
+            }
             return buffer[0]
         }
+    }
+
+    /// Where the name that a device goes by has a node: ttyname(3) looks for one with the descriptor's identity.
+    private func nodeIdentity(_ cred: MixCred, _ device: UInt64) -> NodeIdentity? {
+        if let known = identity.withLock({ $0 }) { return known.node }
+        let name = linkText(MixKey())
+        var node: NodeIdentity?
+        if name.first == 0x2f {
+            var request = MixObjRequest()
+            request.op = FILE_STAT
+            request.cred = cred
+            let answer = try? manager.objectCall(
+                manager.fileServer, request, body: name + [0], room: MemoryLayout<MixStat>.size)
+            if let bytes = answer?.1, bytes.count >= MemoryLayout<MixStat>.size {
+                let stat = bytes.withUnsafeBytes { $0.loadUnaligned(as: MixStat.self) }
+                if stat.mode & FileMode.typeMask == FileMode.character && stat.rdev == device {
+                    node = NodeIdentity(dev: stat.dev, ino: stat.ino)
+                }
+            }
+        }
+        identity.withLock { $0 = Identity(node: node) }
+        return node
     }
 
     override func truncate(_ size: UInt64, _ cred: MixCred) throws(Errno) {
@@ -294,6 +350,14 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
 extension Errno {
     /// ERESTARTSYS, which the Device Manager answers after a job-control signal to the caller.
     static let restart = Errno(512)
+}
+
+/// A read that waits for a terminal, which counts its time (VTIME).
+final class BlockedRead: GivesUp {
+    private let object: RemoteObject
+    var isOver = false
+    init(_ object: RemoteObject) { self.object = object }
+    func callEnded() { if !isOver { object.forgetRead() } }
 }
 
 /// How far a transfer has come that had to wait in between.

@@ -8,7 +8,11 @@ enum TransferCalls {
             40, "sendfile",
             { (call) throws(Errno) in
                 let (output, input) = try (call.writable(0), call.readable(1))
-                if input.isPollable && input.remote == nil { throw .EINVAL }
+                // Only what can be positioned (sendfile(2)): of a terminal or a pipe it would take what it cannot give
+                // back, an end of file among it.
+                if input.isPollable {
+                    guard input.remote != nil, (try? input.seek(0, SEEK_CUR)) != nil else { throw .EINVAL }
+                }
                 if output.flags & FileFlags.append != 0 { throw .EINVAL }
                 var transfer = Transfer(call, input, output, count: call[3])
                 try transfer.start(input: call[2], output: 0)

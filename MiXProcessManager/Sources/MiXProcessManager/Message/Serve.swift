@@ -65,9 +65,10 @@ extension ProcessManager {
             guard Signal.isValid(signal) else { throw .EINVAL }
             postGroup(.kernel(signal), pgrp: Int32(truncatingIfNeeded: request.arg.1))
         case PROC_GROUP_ORPHANED:
-            let (orphaned, ignored) = groupState(request)
-            reply.value.0 = orphaned ? 1 : 0
-            reply.value.1 = ignored ? 1 : 0
+            let state = try groupState(request)
+            reply.value.0 = state.orphaned ? 1 : 0
+            reply.value.1 = state.ignored ? 1 : 0
+            reply.value.2 = UInt64(state.session)
         default:
             throw .ENOSYS
         }
@@ -109,14 +110,23 @@ extension ProcessManager {
         }
     }
 
-    private func groupState(_ request: MixObjRequest) -> (Bool, Bool) {
+    /// PROC_GROUP_ORPHANED: a terminal asks about a process group and about what the caller does with a signal.
+    private func groupState(
+        _ request: MixObjRequest
+    ) throws(Errno) -> (orphaned: Bool, ignored: Bool, session: UInt32) {
         let signal = Int32(truncatingIfNeeded: request.arg.0)
-        return tree.withLock {
-            let orphaned = isOrphanedLocked(Int32(truncatingIfNeeded: request.arg.1))
-            guard Signal.isValid(signal), let process = processes[request.cred.pid] else { return (orphaned, false) }
+        let group = Int32(truncatingIfNeeded: request.arg.1)
+        return try tree.withLock { () throws(Errno) in
+            // Zombies are members until they are collected (setpgid(2)).
+            guard let member = processes.values.first(where: { $0.pgrp == group }) else { throw .ESRCH }
+            let orphaned = isOrphanedLocked(group)
+            let session = UInt32(bitPattern: member.sid)
+            guard Signal.isValid(signal), let process = processes[request.cred.pid] else {
+                return (orphaned, false, session)
+            }
             let ignores = process.actions[Int(signal)].handler == SignalAction.ignore
             let blocks = process.tasks.allSatisfy { $0.mask.contains(signal) }
-            return (orphaned, ignores || blocks)
+            return (orphaned, ignores || blocks, session)
         }
     }
 

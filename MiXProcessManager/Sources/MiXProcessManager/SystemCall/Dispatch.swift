@@ -80,7 +80,10 @@ extension ProcessManager {
     /// The call is over: nothing of it may be seen by the next one.
     func finishCall(_ task: Task) {
         task.endWait()
-        if task.kept != nil { task.kept = nil }
+        if let kept = task.kept {
+            task.kept = nil
+            (kept as? any GivesUp)?.callEnded()
+        }
         task.deadline = nil
         task.redispatched = false
         task.timedOut = false
@@ -91,6 +94,11 @@ extension ProcessManager {
         let isNew = tree.withLock { process.unknownCalls.insert(number).inserted }
         if isNew { log(1, "process \(process.pid) (\(process.command)): unknown system call \(number)") }
     }
+}
+
+/// Kept state of a call that another server has to hear the end of. Called without locks.
+protocol GivesUp: AnyObject {
+    func callEnded()
 }
 
 enum DispatchResult {

@@ -81,9 +81,9 @@ final class Client {
     var signals: [[Int32]] { fake.with { $0.signals.map { [$0.signal, $0.group] } } }
     func posts(_ event: UInt32) -> [UInt32] { fake.with { $0.posts.filter { $0.event == event }.map(\.bits) } }
 
-    /// Waits up to two seconds: host threads move the bytes.
+    /// Waits up to twenty seconds: host threads move the bytes.
     func eventually(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<400 {
+        for _ in 0..<4_000 {
             if condition() { return true }
             usleep(5000)
         }
@@ -132,10 +132,10 @@ final class HostTerminal {
 
     func type(_ text: String) { _ = Glibc.write(master, text, text.utf8.count) }
 
-    /// What is on the screen, once it ends with `end`, or after two seconds.
+    /// What is on the screen, once it ends with `end`, or after twenty seconds.
     func screen(until end: String) -> String {
         var all: [UInt8] = []
-        for _ in 0..<400 {
+        for _ in 0..<4_000 {
             var bytes = [UInt8](repeating: 0, count: 65536)
             let count = Glibc.read(master, &bytes, bytes.count)
             if count > 0 { all += bytes[0..<count] } else { usleep(5000) }

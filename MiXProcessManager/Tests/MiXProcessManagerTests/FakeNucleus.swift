@@ -188,9 +188,9 @@ final class FakeSite {
         return (code, frame.result)
     }
 
-    /// Waits for something another thread does; false after five seconds.
+    /// Waits for something another thread does; false after twenty seconds.
     func eventually(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<5000 {
+        for _ in 0..<20_000 {
             if condition() { return true }
             usleep(1000)
         }

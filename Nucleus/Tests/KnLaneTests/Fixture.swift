@@ -11,11 +11,14 @@ enum Fixture {
     /// Knows ABI 1.0 by numbers alone.
     static let abi10: String? = build("abi10")
 
+    private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
+
     private static func build(_ name: String) -> String? {
         let here = #filePath
         guard let slash = here.lastIndex(of: "/") else { return nil }
         let directory = String(here[..<slash])
-        let output = "/tmp/kn-\(name)-\(getpid()).so"
+        let output = path(name)
+        atexit { for name in ["server", "abi10"] { unlink(Fixture.path(name)) } }
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "
             + "-o \(output) '\(directory)/Fixtures/\(name).c'"
@@ -49,7 +52,7 @@ final class DispatchLatch: @unchecked Sendable {
 /// What a site logged.
 final class LogLines: Sendable {
     let lines = Mutex<[String]>([])
-    func waitFor(_ text: String, seconds: Int = 10) -> Bool {
+    func waitFor(_ text: String, seconds: Int = 30) -> Bool {
         for _ in 0..<(seconds * 200) {
             if lines.withLock({ $0.contains { line in LogLines.contains(line, text) } }) { return true }
             usleep(5000)

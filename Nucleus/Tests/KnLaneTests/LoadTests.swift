@@ -26,7 +26,7 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
 
         #expect(booted.call(ascii("v")).code == K_OK)
         var state = booted.state()
-        for _ in 0..<2000 where state.count == 5 && (state[1] != 5 || state[2] != 1) {
+        for _ in 0..<20_000 where state.count == 5 && (state[1] != 5 || state[2] != 1) {
             usleep(1000)
             state = booted.state()
         }
@@ -155,7 +155,7 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
         #expect(booted.call(ascii("d")).code == K_EDEADSERVER)
         #expect(booted.log.waitFor("fixture: host process"))
         #expect(booted.log.waitFor("signal 6"))
-        for _ in 0..<2000 where booted.call(ascii("e")).code == K_EDEADSERVER { usleep(1000) }
+        for _ in 0..<20_000 where booted.call(ascii("e")).code == K_EDEADSERVER { usleep(1000) }
         #expect(booted.call(ascii("e")).code != K_EDEADSERVER, "the actor is gone with its port")
         #expect(booted.load(K_USERACTOR, object: object).code == K_OK, "another takes its place")
         #expect(booted.call(ascii("e")).reply == ascii("e"))
@@ -183,7 +183,7 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
             pid = pid_t(state[4])
             #expect(kill(pid, 0) == 0)
         }
-        for _ in 0..<5000 where kill(pid, 0) == 0 { usleep(1000) }
+        for _ in 0..<20_000 where kill(pid, 0) == 0 { usleep(1000) }
         #expect(kill(pid, 0) != 0)
     }
 

@@ -150,7 +150,7 @@ private let getpidExit: [UInt8] = [0xb8, 39, 0, 0, 0, 0x0f, 5, 0x89, 0xc7, 0xb8,
         ]
         try #require(kernel.start(code))
         #expect(kernel.wait() == 78)
-        for _ in 0..<2000 where child.load(ordering: .acquiring) == -1 { usleep(500) }
+        for _ in 0..<40_000 where child.load(ordering: .acquiring) == -1 { usleep(500) }
         #expect(child.load(ordering: .acquiring) == 2)
         for actor in kernel.site.allActors where actor.isUnix { kernel.site.deleteActor(actor) }
     }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "guestCalls.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -119,6 +120,74 @@ int guest_is_child(int pid) {
     siginfo_t info;
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
+int guest_tid(void) { return (int)syscall(SYS_gettid); }
+
+/* Without CONFIG_PROC_CHILDREN all processes are looked at; guests keep the zygote's name (they cannot change it). */
+static int children_slowly(int32_t *pids, int count) {
+    DIR *proc = opendir("/proc");
+    if (!proc) return -errno;
+    int found = 0, self = getpid();
+    for (struct dirent *entry; found < count && (entry = readdir(proc));) {
+        char path[32], text[256];
+        int pid = atoi(entry->d_name), parent = 0;
+        if (pid <= 0) continue;
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        if (fd >= 0) close(fd);
+        if (n <= 0) continue;
+        text[n] = 0;
+        char *behind = strrchr(text, ')');
+        if (strstr(text, "(chorus-zygote)") && behind && sscanf(behind, ") %*c %d", &parent) == 1 && parent == self) pids[found++] = pid;
+    }
+    closedir(proc);
+    return found;
+}
+
+int guest_children(int tid, int32_t *pids, int count) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", tid);
+    FILE *list = fopen(path, "re");
+    if (!list) return errno == ENOENT ? children_slowly(pids, count) : -errno;
+    int found = 0;
+    while (found < count && fscanf(list, "%d", &pids[found]) == 1) found++;
+    fclose(list);
+    return found;
+}
+
+/* The fields of /proc/PID/stat behind the name; 0 if there are none. */
+static int stat_fields(int pid, char *state, unsigned long long *start) {
+    char path[40], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    char *p = strrchr(text, ')');
+    return p && sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", state, start) == 2;
+}
+
+uint64_t guest_start_ticks(int pid) {
+    char state;
+    unsigned long long start;
+    return stat_fields(pid, &state, &start) ? start : 0;
+}
+
+uint64_t guest_boot_ticks(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+    return (uint64_t)t.tv_sec * hz + (uint64_t)t.tv_nsec / (1000000000u / hz);
+}
+
+int guest_is_stopped(int pid) {
+    char state = 0;
+    unsigned long long start;
+    return stat_fields(pid, &state, &start) && (state == 'T' || state == 't');
+}
+
 void guest_yield(void) { sched_yield(); }
 int guest_cpus(void) {
     cpu_set_t set;

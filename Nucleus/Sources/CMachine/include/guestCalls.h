@@ -37,6 +37,17 @@ int guest_spawn_zygote(const char *path, int control, int area, int socket, int 
 int guest_event_wait(int event, int timeoutMs);
 /* 1 if `pid` is a child of this process that has not been collected. */
 int guest_is_child(int pid);
+/* Numbers of the children of the thread `tid` of this process: at most `count`; how many, or -errno. */
+int guest_children(int tid, int32_t *pids, int count);
+/* When a host process began, in clock ticks since the host did; 0 if it is gone. */
+uint64_t guest_start_ticks(int pid);
+/* The same for now. */
+uint64_t guest_boot_ticks(void);
+/* 1 if the host has stopped `pid` (a signal, a debugger). */
+int guest_is_stopped(int pid);
+static inline uint64_t guest_load64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
+static inline void guest_add(uint32_t *word) { __atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST); }
+int guest_tid(void);
 void guest_yield(void);
 int guest_cpus(void);
 uint64_t guest_xcr0(void);

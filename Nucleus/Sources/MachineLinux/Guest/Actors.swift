@@ -8,40 +8,56 @@ import Synchronization
 extension LinuxGuests: UnixMachine {
     public func actorDeleted(_ actor: Actor) {
         guard let guestActor = actor.guest as? GuestActor else { return }
-        guestActor.process?.kill()
-        let threads = guestActor.threads.withLock { list in
-            defer { list.removeAll() }
-            return list
+        // From here on nothing is added: a clone or a renewal that is under way finds the list gone and undoes itself.
+        let threads = guestActor.threads.withLock { list -> [GuestThread] in
+            defer { list = nil }
+            return list ?? []
         }
+        let process = guestActor.process
+        process?.kill()
         for guest in threads { bury(guest) }
-        guestActor.process?.actor.withLock { $0 = nil }
+        process?.actor.withLock { $0 = nil }
         guestActor.process = nil
         guestActor.space = GuestSpace()
-        actor.guest = nil
+        sweeper.wake()
     }
 
     public func actorRenew(_ actor: Actor, _ thread: Thread) -> Int32 {
         guard let guestActor = actor.guest as? GuestActor, let guest = guest(thread), guest.isHeld else {
             return K_EINVAL
         }
-        guard let zygote = startZygote(), let blank = zygote.take(self) else { return K_EHOST }
-        let old = guestActor.process
-        let others = guestActor.threads.withLock { list in
-            defer { list = [guest] }
-            return list.filter { $0 !== guest }
+        guard let (zygote, blank) = takeBlank() else { return K_EHOST }
+        let others = guestActor.threads.withLock { list -> [GuestThread]? in
+            guard let all = list, all.contains(where: { $0 === guest }) else { return nil }
+            list = [guest]
+            let old = guestActor.process
+            old?.actor.withLock { $0 = nil }
+            old?.kill()
+            move(guest, to: blank)
+            guestActor.process = blank.process
+            return all.filter { $0 !== guest }
         }
-        old?.actor.withLock { $0 = nil }
-        old?.kill()
+        guard let others else {  // deleted meanwhile
+            discard(blank)
+            return K_EDEADACTOR
+        }
         for other in others { bury(other) }
+        guestActor.space = GuestSpace(vdsoRegions(zygote))
+        guestActor.duplicate = nil
+        own(actor, blank.process)
+        return K_OK
+    }
+
+    /// The thread leaves its mailbox for the one of a blank host process.
+    private func move(_ guest: GuestThread, to blank: Zygote.Blank) {
         guest.dialogue.withLock { _ in
             // The old slot goes by way of a stand-in, so that the leader releases it like any dead thread's.
             let oldSlot = guest.slot
-            let grave = GuestThread(thread, self, guest.process, slot: oldSlot)
+            let grave = GuestThread(guest.thread, self, guest.process, slot: oldSlot)
             grave.status.store(GuestThread.Status.dead.rawValue, ordering: .relaxed)
             areas.polled[Int(oldSlot)].store(0, ordering: .releasing)
-            let retained = Unmanaged.passRetained(grave)
-            occupants[Int(oldSlot)]?.release()
-            occupants[Int(oldSlot)] = retained
+            evict(oldSlot)
+            occupy(oldSlot, grave)
             pool.retire(grave)
             guest.process = blank.process
             guest.slot = blank.slot
@@ -56,14 +72,21 @@ extension LinuxGuests: UnixMachine {
             guest.request.prefetched = 0
             guest.replaced = KnThreadCtx()
             guest.replacedFpu = 0
-            occupants[Int(blank.slot)] = Unmanaged.passRetained(guest)
+            occupy(blank.slot, guest)
         }
-        guestActor.space = GuestSpace(vdsoRegions(zygote))
-        guestActor.duplicate = nil
-        guestActor.process = blank.process
-        blank.process.actor.withLock { $0 = actor }
-        actor.hostPid = blank.process.pid.load(ordering: .relaxed)
-        return K_OK
+    }
+
+    /// From now on the death of `process` is told of `actor`; at once if it has died already.
+    func own(_ actor: Actor, _ process: GuestProcess) {
+        process.actor.withLock { $0 = actor }
+        actor.hostPid = process.pid.load(ordering: .relaxed)
+        if process.dead.load(ordering: .sequentiallyConsistent) { hostDied(process) }
+    }
+
+    /// A blank that nobody wants.
+    func discard(_ blank: Zygote.Blank) {
+        blank.process.kill()
+        areas.release(blank.slot)
     }
 
     public func actorStat(_ actor: Actor, _ stat: inout KnActorStat) {
@@ -77,13 +100,13 @@ extension LinuxGuests: UnixMachine {
     public func actorRead(_ actor: Actor, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
         guard let pid = reachable(actor, from, to.count) else { return K_EFAULT }
         let r = guest_vm_read(pid, from, to.baseAddress, UInt64(to.count))
-        return r < 0 ? K_EFAULT : Int32(r)
+        return r < 0 ? K_EFAULT : Int32(clamping: r)
     }
 
     public func actorWrite(_ actor: Actor, _ to: VmAddr, _ from: UnsafeRawBufferPointer) -> Int32 {
         guard let pid = reachable(actor, to, from.count) else { return K_EFAULT }
         let r = guest_vm_write(pid, to, from.baseAddress, UInt64(from.count))
-        return r < 0 ? K_EFAULT : Int32(r)
+        return r < 0 ? K_EFAULT : Int32(clamping: r)
     }
 
     /// Its host process, for an address range that is the guest's own: never the stub or a mailbox.
@@ -103,16 +126,23 @@ extension LinuxGuests: UnixMachine {
         _ owner: Actor, _ trap: UInt32, _ handler: KnTrapHdl, _ cookie: UnsafeMutableRawPointer?
     ) -> Int32 {
         guard trap == K_TRAP_SYSCALL else { return K_EINVAL }
-        guard handlers.trap == nil else { return K_EBUSY }
-        handlers.owner = owner
-        handlers.trap = (handler, cookie)
-        return K_OK
+        return connect { handlers in
+            guard handlers.trap == nil else { return K_EBUSY }
+            handlers.owner = owner
+            handlers.trap = (handler, cookie)
+            return K_OK
+        }
     }
 
     public func trapDisconnect(_ owner: Actor, _ trap: UInt32) -> Int32 {
-        guard trap == K_TRAP_SYSCALL, handlers.trap != nil else { return K_EINVAL }
-        guard handlers.owner === owner else { return K_EPRIV }
-        handlers = Handlers()
+        guard trap == K_TRAP_SYSCALL else { return K_EINVAL }
+        let code = connect { handlers in
+            guard handlers.trap != nil else { return K_EINVAL }
+            guard handlers.owner === owner else { return K_EPRIV }
+            handlers = Handlers()
+            return K_OK
+        }
+        guard code == K_OK else { return code }
         while inside.load(ordering: .acquiring) > 0, TrapPool.serving() == nil { guest_yield() }
         return K_OK
     }
@@ -120,7 +150,7 @@ extension LinuxGuests: UnixMachine {
     public func trapSignatures(
         _ owner: Actor, _ trap: UInt32, _ first: UInt32, _ sigs: UnsafeBufferPointer<KnTrapSig>
     ) -> Int32 {
-        guard trap == K_TRAP_SYSCALL, handlers.owner === owner else { return K_EPRIV }
+        guard trap == K_TRAP_SYSCALL, handlers.pointee.owner === owner else { return K_EPRIV }
         guard UInt64(first) + UInt64(sigs.count) <= UInt64(MB_SIGS), let base = sigs.baseAddress else {
             return K_EINVAL
         }
@@ -131,12 +161,16 @@ extension LinuxGuests: UnixMachine {
     }
 
     public func exceptionHandler(_ owner: Actor, _ handler: KnExcHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32 {
-        handlers.exception = handler.map { ($0, cookie) }
-        return K_OK
+        connect {
+            $0.exception = handler.map { ($0, cookie) }
+            return K_OK
+        }
     }
 
     public func abortHandler(_ owner: Actor, _ handler: KnAbortHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32 {
-        handlers.abort = handler.map { ($0, cookie) }
-        return K_OK
+        connect {
+            $0.abort = handler.map { ($0, cookie) }
+            return K_OK
+        }
     }
 }

@@ -16,38 +16,53 @@ final class AreaTable: @unchecked Sendable {
     let taken: UnsafeMutablePointer<Atomic<UInt32>>
     /// One behind the highest slot ever used.
     let high = Atomic<Int>(0)
-    /// Free slots, oldest first: a slot rests before it is used again, since a guest thread that was told to leave may
-    /// still be on its way out of its mailbox.
-    private let free: Mutex<Ring>
+    /// Free slots. One that was used rests while `resting` others are used again, since a guest thread that was told to
+    /// leave may still be on its way out of its mailbox; fresh ones are taken only as needed, so that few are polled.
+    private let free: Mutex<Free>
+    private static var resting: Int { 1024 }
 
-    private struct Ring {
-        var slots: [Int32]
+    private struct Free {
+        var fresh: Int32 = 1  // 0 is the zygote's
+        var used: [Int32] = []
         var first = 0
-        var count: Int
         mutating func take() -> Int32? {
-            guard count > 0 else { return nil }
-            defer {
-                first = (first + 1) % slots.count
-                count -= 1
+            let rested = used.count - first
+            if Int(fresh) < AreaTable.capacity, rested <= AreaTable.resting {
+                defer { fresh += 1 }
+                return fresh
             }
-            return slots[first]
+            guard rested > 0 else { return nil }
+            first += 1
+            let slot = used[first - 1]
+            if first >= 4096 {
+                used.removeFirst(first)
+                first = 0
+            }
+            return slot
         }
-        mutating func put(_ slot: Int32) {
-            slots[(first + count) % slots.count] = slot
-            count += 1
-        }
+        mutating func put(_ slot: Int32) { used.append(slot) }
     }
 
     init?() {
         guard let base = guest_reserve(UInt64(Self.capacity) * MB_AREA_SIZE) else { return nil }
         self.base = base
-        polled = .allocate(capacity: Self.capacity)
+        // Aligned: the pool looks at eight at once.
+        polled = UnsafeMutableRawPointer.allocate(byteCount: Self.capacity, alignment: 64)
+            .bindMemory(to: Atomic<UInt8>.self, capacity: Self.capacity)
         taken = .allocate(capacity: Self.capacity)
         for i in 0..<Self.capacity {
             (polled + i).initialize(to: Atomic(0))
             (taken + i).initialize(to: Atomic(0))
         }
-        free = Mutex(Ring(slots: Array(0..<Int32(Self.capacity)), count: Self.capacity))
+        free = Mutex(Free())
+    }
+
+    /// Whether any of the eight slots from `slot` (a multiple of eight) is polled.
+    @inline(__always) func anyPolled(_ slot: Int) -> Bool { guest_load64(polled + slot) != 0 }
+
+    /// Whether any guest thread runs.
+    var anyRuns: Bool {
+        stride(from: 0, to: high.load(ordering: .acquiring), by: 8).contains { anyPolled($0) }
     }
 
     @inline(__always) func area(_ slot: Int32) -> UnsafeMutablePointer<mb_area> {
@@ -60,21 +75,33 @@ final class AreaTable: @unchecked Sendable {
     /// A fresh mailbox: its slot and descriptor. The caller closes the descriptor.
     func allocate() -> (slot: Int32, descriptor: Int32)? {
         guard let slot = free.withLock({ $0.take() }) else { return nil }
-        let descriptor = guest_memfd("chorus-mailbox", MB_AREA_SIZE, 1)
-        guard descriptor >= 0, guest_map_shared(area(slot), MB_AREA_SIZE, descriptor) != nil else {
-            if descriptor >= 0 { closeDescriptor(descriptor) }
+        guard let descriptor = map(slot) else {
             free.withLock { $0.put(slot) }
             return nil
         }
-        taken[Int(slot)].store(0, ordering: .relaxed)
-        if Int(slot) >= high.load(ordering: .relaxed) { high.store(Int(slot) + 1, ordering: .relaxed) }
         return (slot, descriptor)
+    }
+
+    /// The mailbox of a new zygote, always in slot 0; its descriptor.
+    func allocateFirst() -> Int32? { map(0) }
+
+    private func map(_ slot: Int32) -> Int32? {
+        let descriptor = guest_memfd("chorus-mailbox", MB_AREA_SIZE, 1)
+        guard descriptor >= 0 else { return nil }
+        guard guest_map_shared(area(slot), MB_AREA_SIZE, descriptor) != nil else {
+            _ = guest_unreserve(area(slot), MB_AREA_SIZE)
+            closeDescriptor(descriptor)
+            return nil
+        }
+        taken[Int(slot)].store(0, ordering: .relaxed)
+        high.max(Int(slot) + 1, ordering: .acquiringAndReleasing)
+        return descriptor
     }
 
     /// The mailbox is gone; its guest thread is dead or has left it.
     func release(_ slot: Int32) {
         polled[Int(slot)].store(0, ordering: .releasing)
         _ = guest_unreserve(area(slot), MB_AREA_SIZE)
-        free.withLock { $0.put(slot) }
+        if slot != 0 { free.withLock { $0.put(slot) } }
     }
 }

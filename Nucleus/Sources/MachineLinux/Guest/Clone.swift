@@ -33,13 +33,15 @@ extension LinuxGuests {
         let area = areas.area(slot)
         area.pointee.nucleus.spinGuest = policy.guestSpin
         area.pointee.nucleus.yieldGuest = policy.guestYield
-        var stackTop = UInt64(MB_AREA_SIZE) - 64
-        if frame != 0 { stackTop = copyFrame(from: source, frame, to: area, slot: slot) }
         let address = AreaTable.guestAddress(slot)
         let keepsMemory = flags & UInt64(HOST_CLONE_VM) != 0
-        let tid: Int64? = source.process.passing.withLock { _ in
+        let started = clones.begin()
+        defer { clones.end(started) }
+        let tid: Int64? = source.process.passing {
             source.commanded(else: nil) { () -> Int64? in
-                guard source.reserve(operations: Int(MB_OPCOUNT)) else { return nil }  // all queued is sent first
+                guard source.flush() else { return nil }  // all queued is sent first
+                var stackTop = UInt64(MB_AREA_SIZE) - 64
+                if frame != 0 { stackTop = copyFrame(from: source, frame, to: area, slot: slot) }
                 var sent = [descriptor, pair.1]
                 guard guest_send_fds(source.process.socket, &sent, newProcess ? 2 : 1) > 0 else { return nil }
                 _ = source.queue(OP_RECVFD)
@@ -55,20 +57,26 @@ extension LinuxGuests {
                 return source.result(clone)
             }
         }
-        guard let tid, tid > 0 else {
+        guard let tid, let number = Int32(exactly: tid), number > 0 else {
             areas.release(slot)
             return .failure(tid == nil ? .deadActor : .noMemory)
         }
         areas.taken[Int(slot)].store(1, ordering: .relaxed)
         if let process {
-            guard let pid = Int32(exactly: tid), Reaper.shared.register(pid, { [self] _, status in hostDied(process, status) })
+            guard
+                Reaper.shared.register(
+                    number,
+                    { [self] _, status in
+                        process.ended(status)
+                        hostDied(process)
+                    })
             else {
                 areas.release(slot)
                 return .failure(.host)
             }
-            process.pid.store(pid, ordering: .releasing)
+            process.pid.store(number, ordering: .releasing)
         }
-        return .success(Cloned(slot: slot, tid: Int32(truncatingIfNeeded: tid), process: process))
+        return .success(Cloned(slot: slot, tid: number, process: process))
     }
 
     /// Copies the interrupted context (signal frame to the end of the mailbox) and moves its pointers to the new

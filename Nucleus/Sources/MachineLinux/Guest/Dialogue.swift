@@ -97,11 +97,23 @@ extension GuestThread {
         mb_store(sleeping, 1)
         mb_fence()
         defer { mb_store(sleeping, 0) }
+        // In slices: a dying guest wakes nobody. After the first one the pool goes on without this thread.
+        var slice: Int64 = 200_000
+        var slices = 0
         while !arrived() {
             if process.dead.load(ordering: .acquiring) { return false }
-            // In slices: a dying guest wakes nobody.
-            _ = guest_futex_wait(word, mb_load(word) == last ? last : last &- 1, 10_000_000)
+            _ = guest_futex_wait(word, mb_load(word) == last ? last : last &- 1, slice)
+            slices += 1
+            if slices == 1 {
+                TrapPool.willBlock()
+                slice = 10_000_000
+            } else if slices % Self.patience == 0 {
+                guests.loseSilent(process)
+            }
         }
         return true
     }
+
+    /// How long a stub may take for what it is told, in slices: time in which nobody runs does not count.
+    private static var patience: Int { 1000 }
 }

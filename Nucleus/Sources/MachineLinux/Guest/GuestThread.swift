@@ -16,6 +16,7 @@ final class GuestThread: @unchecked Sendable {
         case dead = 4
     }
 
+    /// Held by the slot while the thread lives in it (`occupy`); the pool holds it while it serves the thread.
     unowned let thread: Thread
     unowned let guests: LinuxGuests
     var process: GuestProcess
@@ -27,6 +28,8 @@ final class GuestThread: @unchecked Sendable {
     let status = Atomic<UInt64>(Status.trapped.rawValue)
     /// A kick is owed: the thread was aborted while it ran.
     let kick = Atomic<Bool>(false)
+    /// It is in the pool's list of kicks.
+    let kickListed = Atomic<Bool>(false)
     /// threadDelete came while it ran: it leaves at its next post.
     let dying = Atomic<Bool>(false)
     let dialogue = Mutex<Void>(())
@@ -69,7 +72,10 @@ final class GuestThread: @unchecked Sendable {
 
     /// Commands its stub through `body`, alone; `gone` if it is not held (any more). Its mailbox stays meanwhile.
     @inline(__always) func commanded<Result: Sendable>(else gone: Result, _ body: () -> Result) -> Result {
-        dialogue.withLock { _ in isHeld ? body() : gone }
+        if let result = dialogue.withLockIfAvailable({ _ in isHeld ? body() : gone }) { return result }
+        // Whoever has it may wait for a guest that does not answer: the pool must go on.
+        TrapPool.willBlock()
+        return dialogue.withLock { _ in isHeld ? body() : gone }
     }
 
     /// From one standing to another within the same trap; false if it has moved on.

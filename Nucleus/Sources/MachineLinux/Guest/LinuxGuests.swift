@@ -6,8 +6,7 @@ import Synchronization
 
 /// UNIX actors on Linux x86-64: one host process each, cloned from the zygote, trapped by its stub.
 public final class LinuxGuests: @unchecked Sendable {
-    // Sendable: constants, locked state; the handlers are connected before the first UNIX actor exists and
-    // disconnected after the last is gone (`inside` drains).
+    // Sendable: constants, atomics and locked state.
     unowned let site: Site
     let areas: AreaTable
     let policy: WaitPolicy
@@ -17,7 +16,10 @@ public final class LinuxGuests: @unchecked Sendable {
     let zygotePath: String
     let xfeatures: UInt64
     let zygote = Mutex<Zygote?>(nil)
-    lazy var pool = TrapPool(self)
+    // Set at the end of init.
+    private(set) var pool: TrapPool!
+    private(set) var deaths: Deaths!
+    private(set) var sweeper: Sweeper!
 
     struct Handlers {
         var owner: Actor?
@@ -25,9 +27,16 @@ public final class LinuxGuests: @unchecked Sendable {
         var exception: (KnExcHdl, UnsafeMutableRawPointer?)?
         var abort: (KnAbortHdl, UnsafeMutableRawPointer?)?
     }
-    var handlers = Handlers()
+    /// The connected handlers. A new table is made for each change and an old one is never freed: a pool thread may
+    /// still look at it, and changes are as rare as servers.
+    private let connected: Atomic<UnsafeMutablePointer<Handlers>>
+    private let connecting = Mutex<Void>(())
+    @inline(__always) var handlers: UnsafePointer<Handlers> { UnsafePointer(connected.load(ordering: .acquiring)) }
     let inside = Atomic<Int>(0)
     let stopped = Atomic<Bool>(false)
+    /// Its threads have been started.
+    let serves = Atomic<Bool>(false)
+    let clones = ClonesUnderWay()
     /// Last name given to shared anonymous memory.
     let sharedNames = Atomic<UInt32>(0)
     /// Who lives in a slot; written before the slot is polled, cleared only by the pool's leader.
@@ -52,16 +61,37 @@ public final class LinuxGuests: @unchecked Sendable {
         controlDescriptor = readOnly
         self.event = event
         xfeatures = guest_xcr0()
+        let handlers = UnsafeMutablePointer<Handlers>.allocate(capacity: 1)
+        handlers.initialize(to: Handlers())
+        connected = Atomic(handlers)
         occupants = .allocate(capacity: AreaTable.capacity)
         occupants.initialize(repeating: nil, count: AreaTable.capacity)
+        pool = TrapPool(self)
+        deaths = Deaths(self)
+        sweeper = Sweeper(self)
         (site.host as? LinuxHost)?.willBlock = { TrapPool.willBlock() }
+    }
+
+    /// Changes the handlers as `body` says; its result.
+    func connect(_ body: (inout Handlers) -> Int32) -> Int32 {
+        connecting.withLock { _ in
+            var now = connected.load(ordering: .acquiring).pointee
+            let code = body(&now)
+            guard code == K_OK else { return code }
+            let table = UnsafeMutablePointer<Handlers>.allocate(capacity: 1)
+            table.initialize(to: now)
+            connected.store(table, ordering: .sequentiallyConsistent)
+            return code
+        }
     }
 
     /// The site ends: all guests are dead. Returns when no pool thread is left.
     public func stop() {
         stopped.store(true, ordering: .sequentiallyConsistent)
-        guard let zygote = zygote.withLock({ $0 }) else { return }
-        zygote.end()
+        zygote.withLock { $0 }?.end(self)
+        guard serves.load(ordering: .acquiring) else { return }
+        deaths.wake()
+        sweeper.wake()
         pool.stop()
     }
 
@@ -71,20 +101,43 @@ public final class LinuxGuests: @unchecked Sendable {
     /// A thread of `actor` whose stub can be commanded: the one whose trap the caller serves, else any that is held.
     func agent(_ actor: Actor) -> GuestThread? {
         if let serving = TrapPool.serving(), serving.thread.actor === actor, serving.isHeld { return serving }
-        return (actor.guest as? GuestActor)?.threads.withLock { $0.first { $0.isHeld } }
+        return (actor.guest as? GuestActor)?.threads.withLock { $0?.first { $0.isHeld } }
     }
 }
 
-/// The machine's part of a UNIX actor.
-final class GuestActor: @unchecked Sendable {
-    // Sendable: `space` and `process` change only in rgnDup, the first threadCreate and actorRenew, while no other
-    // thread of the actor runs.
-    var space: GuestSpace
-    var process: GuestProcess?
-    /// rgnDup was called: the first thread is cloned from a thread of this space's actor.
-    var duplicate: (source: GuestSpace, flags: UInt32)?
-    let threads = Mutex<[GuestThread]>([])
-    init(space: GuestSpace) { self.space = space }
+/// The machine's part of a UNIX actor. It stays the actor's as long as that is allocated: others may look at it while
+/// the actor is deleted, replaced or listed.
+final class GuestActor: Sendable {
+    private struct State {
+        var space: GuestSpace
+        var process: GuestProcess?
+        var duplicate: UInt32?
+    }
+    private let state: Mutex<State>
+    /// Its threads; nil once the actor is deleted: nothing is added to it any more. Outside of every `dialogue`.
+    let threads = Mutex<[GuestThread]?>([])
+
+    init(space: GuestSpace) { state = Mutex(State(space: space)) }
+
+    var space: GuestSpace {
+        get { state.withLock { $0.space } }
+        set { _ = state.withLock { swap(&$0.space, newValue) } }
+    }
+    var process: GuestProcess? {
+        get { state.withLock { $0.process } }
+        set { _ = state.withLock { swap(&$0.process, newValue) } }
+    }
+    /// Flags of rgnDup, if it was called: the first thread is cloned from a thread of the actor whose space it copied.
+    var duplicate: UInt32? {
+        get { state.withLock { $0.duplicate } }
+        set { state.withLock { $0.duplicate = newValue } }
+    }
+
+    /// Takes what is old out of the lock, since its end may take others.
+    private func swap<Value>(_ place: inout Value, _ now: Value) -> Value {
+        defer { place = now }
+        return place
+    }
 }
 
 /// Results of host calls in the guest as nucleus errors.

@@ -7,6 +7,8 @@ import Synchronization
 /// rgn* calls: kept in the space's list, carried out by a held thread's stub.
 extension LinuxGuests {
     private static var pageMask: UInt64 { 4095 }
+    /// As the host's own limit (vm.max_map_count), which a lying stub could pass. What splits is let through by less.
+    private static var mostRegions: Int { 65_530 }
 
     /// Checks a range: page-aligned start, below the guest's top; the size rounded up.
     private func range(_ rgn: KnRgnDesc) -> (start: VmAddr, end: VmAddr)? {
@@ -44,6 +46,7 @@ extension LinuxGuests {
 
     public func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32 {
         guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard space.count < Self.mostRegions else { return K_ENOMEM }
         let placed = place(space, &rgn)
         guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
         let shares = rgn.options & K_INHERITSHARE != 0
@@ -69,9 +72,13 @@ extension LinuxGuests {
         _ actor: Actor, _ rgn: inout KnRgnDesc, _ segment: Segment, _ object: KnObjDesc, shared: Bool
     ) -> Int32 {
         guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
-        guard object.startOffset & Self.pageMask == 0 else { return K_EINVAL }
+        // The host would refuse the far end of an offset, but the guest's stub need not tell.
+        guard object.startOffset & Self.pageMask == 0, object.startOffset <= UInt64(Int64.max) - MB_GUEST_TOP else {
+            return K_EINVAL
+        }
         let writes = shared && rgn.options & (K_WRITABLE | K_MAYWRITE) != 0
         if writes, segment.readOnly { return K_EPRIV }
+        guard space.count < Self.mostRegions else { return K_ENOMEM }
         let placed = place(space, &rgn)
         guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
         // A guest holds a descriptor that can write only where it may write.
@@ -81,7 +88,7 @@ extension LinuxGuests {
         var flags = UInt64(MAP_FIXED) | UInt64(shared ? MAP_SHARED : MAP_PRIVATE)
         if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
         let prot = protection(rgn.options)
-        let result: Int64? = agent.process.passing.withLock { _ in
+        let result: Int64? = agent.process.passing {
             agent.commanded(else: nil) { () -> Int64? in
                 guard agent.flush() else { return nil }
                 var sent = descriptor
@@ -108,6 +115,7 @@ extension LinuxGuests {
         guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard !space.parts(start, end).isEmpty else { return K_OK }
+        guard space.count < Self.mostRegions else { return K_ENOMEM }
         let result = agent.commanded(else: nil) { agent.hostCall(HOST_munmap, start, end - start) }
         let error = knError(host: result)
         if error == K_OK { space.remove(start, end) }
@@ -118,6 +126,7 @@ extension LinuxGuests {
         guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
+        guard space.count < Self.mostRegions else { return K_ENOMEM }
         let access = K_READABLE | K_WRITABLE | K_EXECUTABLE | K_RESERVED
         let result = agent.commanded(else: nil) {
             agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
@@ -179,7 +188,7 @@ extension LinuxGuests {
     public func rgnDup(_ target: Actor, _ source: Actor, _ flags: UInt32) -> Int32 {
         guard let space = space(source) else { return K_EDEADACTOR }
         guard let guest = adopt(target), guest.process == nil else { return K_EBUSY }
-        guest.duplicate = (space, flags)
+        guest.duplicate = flags
         guest.space = flags & K_RGNDUP_SHARE != 0 ? space : space.duplicate()
         return K_OK
     }

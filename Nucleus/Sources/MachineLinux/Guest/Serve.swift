@@ -20,23 +20,26 @@ extension LinuxGuests {
         guest.deferredFault = false
         guest.kick.store(false, ordering: .sequentiallyConsistent)
         let trapped = serial << 8 | GuestThread.Status.trapped.rawValue
-        guard guest.status.compareExchange(expected: before, desired: trapped, ordering: .acquiringAndReleasing).exchanged
+        guard
+            guest.status.compareExchange(expected: before, desired: trapped, ordering: .sequentiallyConsistent)
+                .exchanged
         else { return }
-        inside.wrappingAdd(1, ordering: .relaxed)
+        // Whatever it posts: it was told to end, and nobody knows it any more.
+        if guest.dying.load(ordering: .sequentiallyConsistent) { return leave(guest) }
+        inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { inside.wrappingSubtract(1, ordering: .relaxed) }
         let cookie = guest.thread.cookie.load(ordering: .relaxed)
         switch Int(guest.request.kind) {
         case KIND_TRAP: trap(guest, serial, cookie)
         case KIND_FAULT:
-            guard let (handler, own) = handlers.exception, guest.frame != 0 else { return lose(guest, serial) }
+            guard let (handler, own) = handlers.pointee.exception, guest.frame != 0 else { return lose(guest, serial) }
             var frame = KnExcFrame(
                 thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: guest.request.signo,
                 code: guest.request.code, address: guest.request.address, actor: guest.thread.actor.cap.ui)
             settle(guest, serial, handler(own, &frame), 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
-            if guest.dying.load(ordering: .acquiring) { return leave(guest) }
-            guard let (handler, own) = handlers.abort else { return settle(guest, serial, K_CONTEXT, 0) }
+            guard let (handler, own) = handlers.pointee.abort else { return settle(guest, serial, K_CONTEXT, 0) }
             settle(guest, serial, handler(own, guest.thread.li, cookie), 0)
         default:
             lose(guest, serial)
@@ -44,7 +47,7 @@ extension LinuxGuests {
     }
 
     private func trap(_ guest: GuestThread, _ serial: UInt64, _ cookie: UInt64) {
-        guard let (handler, own) = handlers.trap, guest.frame != 0 else { return lose(guest, serial) }
+        guard let (handler, own) = handlers.pointee.trap, guest.frame != 0 else { return lose(guest, serial) }
         guest.thread.actor.traps.wrappingAdd(1, ordering: .relaxed)
         let compat = guest.request.arch != Self.archX8664 || guest.request.number & 0x4000_0000 != 0
         var frame = KnTrapFrame(
@@ -97,6 +100,9 @@ extension LinuxGuests {
             guest.send(UInt32(action))
         }
         if guest.kick.load(ordering: .sequentiallyConsistent) { pool.owe(guest) }
+        // It died before there was anybody to tell, or nobody knew then whose it was.
+        if guest.process.dead.load(ordering: .acquiring) { hostDied(guest.process) }
+        sweeper.guestRuns()
     }
 
     /// Offset of the interrupted context if the guest's word for it can be one, else 0.
@@ -112,23 +118,39 @@ extension LinuxGuests {
         Reaper.shared.signal(guest.process.pid.load(ordering: .relaxed), SIGKILL)
     }
 
-    /// The reaper says that a host process has ended.
-    func hostDied(_ process: GuestProcess, _ status: Int32) {
-        process.dead.store(true, ordering: .releasing)
-        guard !stopped.load(ordering: .acquiring), !process.expected.load(ordering: .acquiring), let actor = process.actor.withLock({ $0 }) else { return }
-        // Not on the reaper's thread: the handler may wait for other guests' deaths.
-        _ = site.host.startThread(name: "guest-death", stackSize: 256 * 1024) { [self] in
-            guard let guestActor = actor.guest as? GuestActor, guestActor.process === process else { return }
-            let any = guestActor.threads.withLock { $0.first }
-            guard let any, let (handler, own) = handlers.exception else { return }
-            for guest in guestActor.threads.withLock({ $0 }) {
-                areas.polled[Int(guest.slot)].store(0, ordering: .releasing)
-            }
-            var frame = KnExcFrame(
-                thread: any.thread.li, kind: K_EXC_DEATH, threadCookie: any.thread.cookie.load(ordering: .relaxed),
-                number: status, code: 0, address: 0, actor: actor.cap.ui)
-            _ = handler(own, &frame)
+    /// A stub that was told to do something says nothing: its guest is broken or hostile, and holds up a thread of ours.
+    /// One that the host has stopped or frozen is none of these.
+    func loseSilent(_ process: GuestProcess) {
+        let pid = process.pid.load(ordering: .relaxed)
+        guard pid > 0, guest_is_stopped(pid) == 0 else { return }
+        site.report(1, "guest \(pid): does not answer, killed")
+        Reaper.shared.signal(pid, SIGKILL)
+    }
+
+    /// A host process has ended (the reaper says it first). Told once more when in doubt.
+    func hostDied(_ process: GuestProcess) {
+        guard !stopped.load(ordering: .acquiring), !process.expected.load(ordering: .acquiring) else { return }
+        deaths.tell(process)
+    }
+
+    /// On the thread for deaths: tells the subsystem that a host process ended that nobody ordered to.
+    func report(death process: GuestProcess) {
+        guard !stopped.load(ordering: .acquiring), !process.expected.load(ordering: .acquiring),
+            let actor = process.actor.withLock({ $0 }), let guestActor = actor.guest as? GuestActor,
+            guestActor.process === process, let (handler, own) = handlers.pointee.exception
+        else { return }
+        // In the list its threads are not buried: there they are still known.
+        let any = guestActor.threads.withLock { list -> Thread? in
+            for guest in list ?? [] { areas.polled[Int(guest.slot)].store(0, ordering: .releasing) }
+            return list?.first?.thread
         }
+        guard let any else { return }
+        var frame = KnExcFrame(
+            thread: any.li, kind: K_EXC_DEATH, threadCookie: any.cookie.load(ordering: .relaxed),
+            number: process.waitStatus.load(ordering: .relaxed), code: 0, address: 0, actor: actor.cap.ui)
+        inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer { inside.wrappingSubtract(1, ordering: .releasing) }
+        _ = handler(own, &frame)
     }
 
     func sendKick(_ guest: GuestThread) {

@@ -12,11 +12,11 @@ extension LinuxGuests {
         guard let guestActor = adopt(actor) else { return .failure(.invalid) }
         let made: GuestThread
         if start.flags & K_START_BLANK != 0 {
-            guard guestActor.process == nil, let zygote = startZygote(), let blank = zygote.take(self) else {
+            guard guestActor.process == nil, let (zygote, blank) = takeBlank() else {
                 return .failure(guestActor.process == nil ? .host : .busy)
             }
             guestActor.space = GuestSpace(vdsoRegions(zygote))
-            made = settle(actor, guestActor, blank.process, slot: blank.slot, tid: blank.tid)
+            made = guest(actor, blank.process, slot: blank.slot, tid: blank.tid)
         } else {
             guard let source, let from = guest(source), from.isHeld, from.frame != 0 else { return .failure(.invalid) }
             let isThread = guestActor.process != nil
@@ -28,7 +28,7 @@ extension LinuxGuests {
                         | HOST_CLONE_SYSVSEM)
             } else {
                 guard let duplicate = guestActor.duplicate else { return .failure(.invalid) }
-                if duplicate.flags & K_RGNDUP_SHARE != 0 { flags |= UInt64(HOST_CLONE_VM) }
+                if duplicate & K_RGNDUP_SHARE != 0 { flags |= UInt64(HOST_CLONE_VM) }
             }
             let cloned: Cloned
             switch cloneHost(from: from, flags: flags, frame: from.frame, newProcess: !isThread) {
@@ -37,13 +37,14 @@ extension LinuxGuests {
             }
             guard let process = cloned.process ?? guestActor.process else { return .failure(.host) }
             guestActor.duplicate = nil
-            made = settle(actor, guestActor, process, slot: cloned.slot, tid: cloned.tid)
+            made = guest(actor, process, slot: cloned.slot, tid: cloned.tid)
             made.frame = from.frame
             made.fsBase = from.fsBase
             made.gsBase = from.gsBase
             inherit(made, from, start)
         }
-        return .success(made.thread.li)
+        let thread = made.thread
+        return settle(guestActor, made) ? .success(thread.li) : .failure(.deadActor)
     }
 
     /// Registers of a cloned thread: its source's, with what `start` changes.
@@ -60,19 +61,31 @@ extension LinuxGuests {
         }
     }
 
-    private func settle(
-        _ actor: Actor, _ guestActor: GuestActor, _ process: GuestProcess, slot: Int32, tid: Int32
-    ) -> GuestThread {
+    private func guest(_ actor: Actor, _ process: GuestProcess, slot: Int32, tid: Int32) -> GuestThread {
         let thread = site.threads.create(actor)
         let guest = GuestThread(thread, self, process, slot: slot)
         guest.hostTid = tid
         thread.guest = guest
-        occupants[Int(slot)] = Unmanaged.passRetained(guest)
-        guestActor.process = process
-        process.actor.withLock { $0 = actor }
-        actor.hostPid = process.pid.load(ordering: .relaxed)
-        guestActor.threads.withLock { $0.append(guest) }
+        occupy(slot, guest)
         return guest
+    }
+
+    /// The thread joins its actor; false, and it is gone again, if that was deleted meanwhile.
+    private func settle(_ guestActor: GuestActor, _ guest: GuestThread) -> Bool {
+        let joined = guestActor.threads.withLock { list in
+            if list == nil { return false }
+            list?.append(guest)
+            guestActor.process = guest.process
+            return true
+        }
+        guard joined else {
+            // Of a thread's process the actor's deletion has seen already, of a new one's nobody else knows.
+            guest.process.kill()
+            bury(guest)
+            return false
+        }
+        own(guest.thread.actor, guest.process)
+        return true
     }
 
     func adopt(_ actor: Actor) -> GuestActor? {
@@ -83,17 +96,32 @@ extension LinuxGuests {
         return guest
     }
 
+    /// The zygote; a new one if the old one was killed.
     func startZygote() -> Zygote? {
         zygote.withLock { zygote in
-            if zygote == nil {
-                zygote = Zygote(self)
-                if let zygote {
-                    zygote.keepSpares(self)
-                    pool.start()
-                }
+            if let zygote, !zygote.isDead { return zygote }
+            guard !stopped.load(ordering: .acquiring) else { return nil }
+            zygote?.retire(self)
+            zygote = nil
+            guard serves.load(ordering: .relaxed) || deaths.start() else { return nil }
+            if !serves.exchange(true, ordering: .relaxed) {
+                pool.start()
+                sweeper.start()
             }
+            zygote = Zygote(self)
+            zygote?.keepSpares(self)
             return zygote
         }
+    }
+
+    /// A blank host process and the zygote it came from, which may have to be started once more.
+    func takeBlank() -> (zygote: Zygote, blank: Zygote.Blank)? {
+        for _ in 0..<2 {
+            guard let zygote = startZygote() else { return nil }
+            if let blank = zygote.take(self) { return (zygote, blank) }
+            guard zygote.isDead else { return nil }
+        }
+        return nil
     }
 
     func vdsoRegions(_ zygote: Zygote) -> [Region] {
@@ -106,29 +134,46 @@ extension LinuxGuests {
         ]
     }
 
-    /// The leader gives a dead thread's slot back.
-    func vacate(_ slot: Int32) {
-        guard let occupant = occupants[Int(slot)] else { return }
-        occupants[Int(slot)] = nil
-        areas.release(slot)
-        occupant.release()
+    /// `guest` lives in `slot` from now on: the slot holds on to it and its thread, so that the pool may look at both
+    /// until the leader itself gives the slot back.
+    func occupy(_ slot: Int32, _ guest: GuestThread) {
+        _ = Unmanaged.passRetained(guest.thread)
+        occupants[Int(slot)] = Unmanaged.passRetained(guest)
     }
 
-    /// The thread is no more; its host side is already told or killed.
+    /// Nobody lives in `slot`; false if nobody did.
+    @discardableResult func evict(_ slot: Int32) -> Bool {
+        guard let occupant = occupants[Int(slot)] else { return false }
+        occupants[Int(slot)] = nil
+        let thread = occupant.takeUnretainedValue().thread
+        occupant.release()
+        Unmanaged.passUnretained(thread).release()
+        return true
+    }
+
+    /// The leader gives a dead thread's slot back.
+    func vacate(_ slot: Int32) { if evict(slot) { areas.release(slot) } }
+
+    /// The thread is no more; its host side is already told or killed. Once, whoever comes first.
     func bury(_ guest: GuestThread) {
-        guest.status.store(GuestThread.Status.dead.rawValue | ~0xff, ordering: .releasing)
+        let before = guest.status.exchange(
+            GuestThread.Status.dead.rawValue | ~0xff, ordering: .sequentiallyConsistent)
+        guard before & 0xff != GuestThread.Status.dead.rawValue else { return }
+        let thread = guest.thread
         areas.polled[Int(guest.slot)].store(0, ordering: .releasing)
-        site.threads.remove(guest.thread)
+        site.threads.remove(thread)
         pool.retire(guest)
     }
 
     public func threadDelete(_ thread: Thread) -> Int32 {
         guard let guest = guest(thread), let guestActor = thread.actor.guest as? GuestActor else { return K_EUNKNOWN }
-        let last = guestActor.threads.withLock { list in
-            list.removeAll { $0 === guest }
-            return list.isEmpty
+        let left = guestActor.threads.withLock { list -> Int? in
+            guard let at = list?.firstIndex(where: { $0 === guest }) else { return nil }
+            list?.remove(at: at)
+            return list?.count
         }
-        if last {
+        guard let left else { return K_EUNKNOWN }  // gone with its actor, or deleted already
+        if left == 0 {
             guest.process.kill()
             bury(guest)
             return K_OK
@@ -144,12 +189,13 @@ extension LinuxGuests {
 
     /// Ends one host thread of a process that lives on.
     func leave(_ guest: GuestThread) {
-        guest.dialogue.withLock { _ in
+        let told = guest.commanded(else: false) {
             guest.queued = 0
             _ = guest.queue(OP_SYSCALL, number: HOST_exit, 0)
             guest.send(UInt32(ACT_MORE))
+            return true
         }
-        bury(guest)
+        if told { bury(guest) }
     }
 
     public func threadSuspend(_ thread: Thread) -> Int32 { K_ENOSYS }

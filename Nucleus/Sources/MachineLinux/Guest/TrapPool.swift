@@ -35,6 +35,8 @@ final class TrapPool: @unchecked Sendable {
         unowned let pool: TrapPool
         var leads = false
         var serving: GuestThread?
+        /// Held with it: the thread itself lives only as long as its slot.
+        var thread: Thread?
         init(_ pool: TrapPool) { self.pool = pool }
     }
     private static let key: pthread_key_t = {
@@ -64,11 +66,16 @@ final class TrapPool: @unchecked Sendable {
     }
 
     private func addThread() {
-        guard !stopping.load(ordering: .relaxed), threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.most else {
+        guard !stopping.load(ordering: .relaxed), threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.most
+        else {
             threads.wrappingSubtract(1, ordering: .relaxed)
             return
         }
-        _ = guests.site.host.startThread(name: "trap-pool", stackSize: 512 * 1024) { [self] in run() }
+        if guests.site.host.startThread(name: "trap-pool", stackSize: 512 * 1024, { [self] in run() }) < 0 {
+            // The next one that is done with its handler takes the lead.
+            threads.wrappingSubtract(1, ordering: .relaxed)
+            guests.site.report(0, "trap-pool: the host refuses a thread")
+        }
     }
 
     private func run() {
@@ -114,11 +121,15 @@ final class TrapPool: @unchecked Sendable {
         let control = guests.control
         let sleeping = withUnsafeMutablePointer(to: &control.pointee.poolSleeping) { $0 }
         var idle = 0
+        var round: UInt32 = 0
         while server.leads {
             if stopping.load(ordering: .relaxed) {
                 leading.store(false, ordering: .sequentiallyConsistent)
                 return
             }
+            // Not only when idle: a kick may have missed its thread while others keep the site busy.
+            round &+= 1
+            if round & 0xff == 0, kicksOwed.load(ordering: .relaxed) { _ = retryKicks() }
             if scan(server) {
                 idle = 0
                 continue
@@ -129,9 +140,11 @@ final class TrapPool: @unchecked Sendable {
             } else if idle < guests.policy.spin + guests.policy.idleYield {
                 guest_yield()
             } else {
-                let owed = retryKicks()
+                _ = retryKicks()
                 mb_store(sleeping, 1)
                 mb_fence()
+                // Owed between the two: whoever did it saw a pool that is awake.
+                let owed = kicksOwed.load(ordering: .sequentiallyConsistent)
                 if !scan(server, only: true) { _ = guest_event_wait(guests.event, owed ? 1 : -1) }
                 mb_store(sleeping, 0)
                 idle = guests.policy.spin
@@ -147,6 +160,10 @@ final class TrapPool: @unchecked Sendable {
         var found = false
         var slot = 0
         while slot < high {
+            if slot & 7 == 0, !areas.anyPolled(slot) {
+                slot += 8
+                continue
+            }
             if areas.polled[slot].load(ordering: .acquiring) == 1 {
                 let post = withUnsafePointer(to: &areas.area(Int32(slot)).pointee.guest.post) { mb_load($0) }
                 let last = areas.taken[slot].load(ordering: .relaxed)
@@ -159,8 +176,10 @@ final class TrapPool: @unchecked Sendable {
                         if let guest = guests.occupant(Int32(slot)) {
                             found = true
                             server.serving = guest
+                            server.thread = guest.thread
                             guests.serve(guest)
                             server.serving = nil
+                            server.thread = nil
                             if !server.leads { return true }
                         }
                     }
@@ -201,7 +220,7 @@ final class TrapPool: @unchecked Sendable {
     func owe(_ guest: GuestThread) {
         guest.kick.store(true, ordering: .sequentiallyConsistent)
         guests.sendKick(guest)
-        kicks.withLock { $0.append(guest) }
+        if !guest.kickListed.exchange(true, ordering: .acquiringAndReleasing) { kicks.withLock { $0.append(guest) } }
         kicksOwed.store(true, ordering: .sequentiallyConsistent)
         if withUnsafeMutablePointer(to: &guests.control.pointee.poolSleeping, { mb_load($0) }) != 0 {
             guests.wakePool()
@@ -211,7 +230,13 @@ final class TrapPool: @unchecked Sendable {
     private func retryKicks() -> Bool {
         guard kicksOwed.load(ordering: .acquiring) else { return false }
         let late = kicks.withLock { list -> [GuestThread] in
-            list.removeAll { !$0.kick.load(ordering: .acquiring) || $0.standing == .dead }
+            list.removeAll { guest in
+                guard !guest.kick.load(ordering: .acquiring) || guest.standing == .dead else { return false }
+                guest.kickListed.store(false, ordering: .sequentiallyConsistent)
+                // Owed anew in this instant: it stays.
+                guard guest.kick.load(ordering: .sequentiallyConsistent), guest.standing != .dead else { return true }
+                return guest.kickListed.exchange(true, ordering: .sequentiallyConsistent)
+            }
             kicksOwed.store(!list.isEmpty, ordering: .releasing)
             return list
         }

@@ -8,6 +8,7 @@ import Synchronization
 final class Zygote: @unchecked Sendable {
     // Sendable: `first` is commanded under its dialogue lock; the pool is locked.
     let first: GuestThread
+    private let keeper: Thread
     let vdso: (start: UInt64, end: UInt64)
     private let spare = Mutex<[Blank]>([])
     /// Counts the blanks taken.
@@ -20,29 +21,26 @@ final class Zygote: @unchecked Sendable {
         let tid: Int32
     }
 
-    /// Starts the zygote program; nil (and a log line) if the host refuses.
+    /// Starts the zygote program; nil (and a log line) if the host refuses. No other zygote lives.
     init?(_ guests: LinuxGuests) {
         var pair: (Int32, Int32) = (-1, -1)
         let made = withUnsafeMutablePointer(to: &pair) {
             $0.withMemoryRebound(to: Int32.self, capacity: 2) { guest_socketpair($0) }
         }
-        guard made == 0, let (slot, descriptor) = guests.areas.allocate(), slot == 0 else {
-            guests.site.report(0, "zygote: no mailbox or socket")
+        guard made == 0 else {
+            guests.site.report(0, "zygote: no socket")
             return nil
         }
-        let area = guests.areas.area(slot)
+        let process = GuestProcess(socket: pair.0)
+        guard let descriptor = guests.areas.allocateFirst() else {
+            closeDescriptor(pair.1)
+            guests.site.report(0, "zygote: no mailbox")
+            return nil
+        }
+        let area = guests.areas.area(0)
         area.pointee.nucleus.spinGuest = guests.policy.guestSpin
         area.pointee.nucleus.yieldGuest = guests.policy.guestYield
-        let process = GuestProcess(socket: pair.0)
-        // The parent of a guest must be a host thread that never ends (PDEATHSIG): this one waits for ever.
-        let pid = Atomic32()
-        let path = guests.zygotePath
-        let (control, event, socket) = (guests.controlDescriptor, guests.event, pair.1)
-        _ = guests.site.host.startThread(name: "zygote-parent", stackSize: 64 * 1024) {
-            pid.set(guest_spawn_zygote(path, control, descriptor, socket, event))
-            while true { pause() }
-        }
-        let result = pid.wait()
+        let result = Self.spawn(guests, descriptor, pair.1)
         closeDescriptor(descriptor)
         closeDescriptor(pair.1)
         guard result > 0 else {
@@ -50,11 +48,14 @@ final class Zygote: @unchecked Sendable {
             return nil
         }
         process.pid.store(result, ordering: .releasing)
-        let keeper = Thread.current(guests.site) ?? guests.site.threads.create(guests.site.kernel, name: "zygote")
-        first = GuestThread(keeper, guests, process, slot: slot)
+        keeper = Thread.current(guests.site) ?? guests.site.threads.create(guests.site.kernel, name: "zygote")
+        first = GuestThread(keeper, guests, process, slot: 0)
+        nonisolated(unsafe) let taken = self.taken  // only touched by atomic host calls; never freed
         taken.initialize(to: 0)
         Reaper.shared.register(result) { _, status in
-            process.dead.store(true, ordering: .releasing)
+            process.ended(status)
+            guest_add(taken)
+            _ = guest_futex_wake(taken, Int32.max)
             guard !process.expected.load(ordering: .acquiring) else { return }
             guests.site.report(0, "zygote: ended with wait status \(status)")
         }
@@ -67,10 +68,31 @@ final class Zygote: @unchecked Sendable {
         vdso = (area.pointee.nucleus.vdsoStart, area.pointee.nucleus.vdsoEnd)
     }
 
+    /// Its number, or -errno. The parent of a guest must be a host thread that never ends (PDEATHSIG): this one waits for
+    /// ever.
+    private static func spawn(_ guests: LinuxGuests, _ area: Int32, _ socket: Int32) -> Int32 {
+        let pid = Atomic32()
+        let code = guests.site.host.startThread(name: "zygote-parent", stackSize: 64 * 1024) { [guests] in
+            let made = guest_spawn_zygote(
+                guests.zygotePath, guests.controlDescriptor, area, socket, guests.event)
+            if made > 0 { guests.sweeper.parents.withLock { $0.append(guest_tid()) } }
+            pid.set(made)
+            while made > 0 { pause() }
+        }
+        return code < 0 ? -EAGAIN : pid.wait()
+    }
+
+    var isDead: Bool { first.process.dead.load(ordering: .acquiring) }
+
     /// Takes a blank host process, a spare one if there is one.
     func take(_ guests: LinuxGuests) -> Blank? {
-        let blank = spare.withLock { $0.popLast() }
-        mb_store(taken, mb_load(taken) &+ 1)
+        var blank = spare.withLock { $0.popLast() }
+        // Somebody may have killed a spare.
+        while let dead = blank, dead.process.dead.load(ordering: .acquiring) {
+            guests.discard(dead)
+            blank = spare.withLock { $0.popLast() }
+        }
+        guest_add(taken)
         _ = guest_futex_wake(taken, 1)
         return blank ?? make(guests)
     }
@@ -78,20 +100,35 @@ final class Zygote: @unchecked Sendable {
     /// Keeps two spares ready, on a thread of its own: exec takes one without waiting for a clone.
     func keepSpares(_ guests: LinuxGuests) {
         _ = guests.site.host.startThread(name: "zygote-spares", stackSize: 256 * 1024) { [self] in
-            while !first.process.dead.load(ordering: .acquiring) {
+            while !isDead {
                 let seen = mb_load(taken)
                 while spare.withLock({ $0.count < 2 }), let blank = make(guests) { spare.withLock { $0.append(blank) } }
-                _ = guest_futex_wait(taken, seen, -1)
+                if !isDead { _ = guest_futex_wait(taken, seen, -1) }
             }
+            dropSpares(guests)
         }
     }
 
-    /// Kills the zygote and the spares.
-    func end() {
+    /// Kills the zygote; its spares follow.
+    func end(_ guests: LinuxGuests) {
         first.process.kill()
-        for blank in spare.withLock({ $0 }) { blank.process.kill() }
-        mb_store(taken, mb_load(taken) &+ 1)
-        _ = guest_futex_wake(taken, 1)
+        dropSpares(guests)
+    }
+
+    /// The zygote is dead, and another one takes its slot: nobody commands it any more.
+    func retire(_ guests: LinuxGuests) {
+        first.dialogue.withLock { _ in
+            first.status.store(GuestThread.Status.dead.rawValue, ordering: .sequentiallyConsistent)
+        }
+        dropSpares(guests)
+    }
+
+    private func dropSpares(_ guests: LinuxGuests) {
+        let list = spare.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for blank in list { guests.discard(blank) }
     }
 
     private func make(_ guests: LinuxGuests) -> Blank? {

@@ -73,6 +73,17 @@ public final class Reaper: @unchecked Sendable {  // Sendable: state behind a mu
         state.withLock { $0.waiting[pid] != nil && kill(pid, signal) == 0 }
     }
 
+    /// Those of `children` that nobody registered.
+    func unknown(_ children: [pid_t]) -> [pid_t] {
+        state.withLock { state in children.filter { state.waiting[$0] == nil } }
+    }
+
+    /// Kills a child that nobody registered; false if it is gone, or known by now.
+    func killUnknown(_ pid: pid_t) -> Bool {
+        // Under the lock nothing is collected, so the number stays its own.
+        state.withLock { $0.waiting[pid] == nil && guest_is_child(pid) != 0 && kill(pid, SIGKILL) == 0 }
+    }
+
     /// There is a child to wait for: starts the thread, or ends its rest.
     public func kick() {
         let start = state.withLock { state in

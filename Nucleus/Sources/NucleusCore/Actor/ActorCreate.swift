@@ -30,19 +30,28 @@ extension Site {
         if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
         (actor.guest as? any ServerHost)?.actorDeleted()
         let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }
-        // Its threads, and visitors that block inside its handlers: the gates could not be drained else.
         for thread in ownThreads where !thread.isForeign { thread.doom() }
-        for thread in threads.all { thread.wait.complete(K_EDEADACTOR, callOf: actor, host) }
         let me = Thread.current(self)
+        // A UNIX actor makes no nucleus calls: nobody blocks in a call of its, and it owns no events or semaphores.
+        if !actor.isUnix { endCalls(actor) }
         deletePorts(actor, me)
+        if !actor.isUnix { deleteCallObjects(actor, me) }
+        for segment in ownSegments { release(segment, actor) }
+        for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
+        return K_OK
+    }
+
+    /// Visitors that block inside its handlers: the gates could not be drained else.
+    private func endCalls(_ actor: Actor) {
+        for thread in threads.all { thread.wait.complete(K_EDEADACTOR, callOf: actor, host) }
+    }
+
+    private func deleteCallObjects(_ actor: Actor, _ me: Thread?) {
         let ownEvents = events.all.filter { $0.actor === actor }
         for event in ownEvents { events.remove(event.cap.ui.raw) }
         for event in ownEvents { event.gate.close() }
         for event in ownEvents { event.gate.drain(host, own: me.map { $0.entries(event.gate) } ?? 0) }
         for semaphore in semaphores.all where semaphore.owner == actor.cap.ui { deleteSemaphore(semaphore) }
-        for segment in ownSegments { release(segment, actor) }
-        for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
-        return K_OK
     }
 
     /// The actor's table for a supervisor caller, as `kn_boot` hands it out.

@@ -1,5 +1,6 @@
 import ActorKit
 import CChorus
+import CMiXFile
 import Glibc
 import Synchronization
 
@@ -16,6 +17,9 @@ final class FakeNucleus: @unchecked Sendable {
     var aborts: [Int32] = []
     var deletions = 0
     var shutdowns: [Int32] = []
+    /// What other servers answer, and what they were asked; without it none can be reached.
+    var answer: ((MixObjRequest) -> MixObjReply)?
+    var asked: [MixObjRequest] = []
     private let table = UnsafeMutablePointer<KnNucleus>.allocate(capacity: 1)
 
     private static func me(_ pointer: UnsafeMutableRawPointer?) -> FakeNucleus {
@@ -33,7 +37,20 @@ final class FakeNucleus: @unchecked Sendable {
         table.pointee.`self` = Unmanaged.passUnretained(self).toOpaque()
         table.pointee.sysLog = { _, _, _ in K_OK }
         table.pointee.grpName = { _, _, _ in K_OK }
-        table.pointee.ipcCall = { _, _, _, _, _, _, _, _, _, _, _, _ in K_EUNREACHABLE }
+        table.pointee.ipcCall = { me, _, _, _, annex, _, _, back, _, size, _, _ in
+            let fake = FakeNucleus.me(me)
+            guard let answer = fake.lock.withLock({ fake.answer }), let annex, let back else { return K_EUNREACHABLE }
+            let request = annex.load(as: MixObjRequest.self)
+            fake.lock.withLock { fake.asked.append(request) }
+            let reply = answer(request)
+            back.storeBytes(of: reply, as: MixObjReply.self)
+            if let size { size.pointee = request.op == OBJ_READ ? UInt32(max(0, reply.diag)) : 0 }
+            return K_OK
+        }
+        table.pointee.eventCreate = { _, _, _, event in
+            event?.pointee.ui = KnUniqueId(uiHead: 7, uiTail: 7)
+            return K_OK
+        }
         table.pointee.actorStat = { _, count, _ in
             count?.pointee = 0
             return K_OK

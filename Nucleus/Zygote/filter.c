@@ -35,7 +35,7 @@ long install_filter(void) {
         LD(NR),
         CALL(__NR_futex), CALL(__NR_sched_yield), CALL(__NR_rt_sigreturn), CALL(__NR_mmap), CALL(__NR_munmap),
         CALL(__NR_mprotect), CALL(__NR_madvise), CALL(__NR_mremap), CALL(__NR_close), CALL(__NR_recvmsg),
-        CALL(__NR_sigaltstack), CALL(__NR_exit), CALL(__NR_exit_group), CALL(__NR_arch_prctl),
+        CALL(__NR_sigaltstack), CALL(__NR_exit), CALL(__NR_exit_group), CALL(__NR_arch_prctl), CALL(__NR_getppid),
         /* write: only the event descriptor, only 8 bytes */
         JEQ(__NR_write, 0, 6), LD(ARG_LO(0)), JEQ(MB_FD_EVENT, 0, 3), LD(ARG_LO(2)), JEQ(8, 0, 1), ALLOW, PERM,
         /* prctl: exactly PR_SET_PDEATHSIG, SIGKILL */

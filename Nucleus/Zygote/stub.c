@@ -134,6 +134,7 @@ void stub_loop(struct mb_area *area, uint32_t kind) {
 void stub_child(struct mb_area *area) {
     struct { void *sp; int32_t flags, pad; uint64_t size; } stack = { (char *)area + MB_STACK, 0, 0, MB_AREA_SIZE - MB_STACK };
     host2(__NR_prctl, PR_SET_PDEATHSIG, 9);
+    if ((uint32_t)host0(__NR_getppid) != control->nucleus) host1(__NR_exit_group, 0); /* it died before the line above */
     if (area->nucleus.closeAtStart >= 0) host1(__NR_close, area->nucleus.closeAtStart);
     host2(__NR_sigaltstack, &stack, 0);
     host3(__NR_madvise, area, MB_AREA_SIZE, MADV_DONTFORK);

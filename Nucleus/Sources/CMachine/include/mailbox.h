@@ -90,7 +90,8 @@ struct mb_area {
 struct mb_sig { uint8_t kind[6], lenArg[6]; uint16_t size[6]; }; /* KnTrapSig */
 struct mb_control {
     uint32_t poolSleeping;  /* a post must be followed by a write to MB_FD_EVENT */
-    uint8_t pad[4096 - 4];
+    uint32_t nucleus;       /* process number of the nucleus: no guest lives without it */
+    uint8_t pad[4096 - 8];
     struct mb_sig sigs[MB_SIGS];
 };
 #define MB_CONTROL_SIZE 0x5000u

@@ -58,6 +58,7 @@ public final class LinuxGuests: @unchecked Sendable {
         self.zygotePath = zygotePath
         policy = WaitPolicy(cores: Int(guest_cpus()))
         control = pages.assumingMemoryBound(to: mb_control.self)
+        control.pointee.nucleus = UInt32(getpid())
         controlDescriptor = readOnly
         self.event = event
         xfeatures = guest_xcr0()

@@ -40,6 +40,9 @@ final class Zygote: @unchecked Sendable {
         let area = guests.areas.area(0)
         area.pointee.nucleus.spinGuest = guests.policy.guestSpin
         area.pointee.nucleus.yieldGuest = guests.policy.guestYield
+        // Until it is registered it is no stranger.
+        let started = guests.clones.begin()
+        defer { guests.clones.end(started) }
         let result = Self.spawn(guests, descriptor, pair.1)
         closeDescriptor(descriptor)
         closeDescriptor(pair.1)

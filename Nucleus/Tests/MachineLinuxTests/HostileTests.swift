@@ -212,6 +212,21 @@ extension MiniKernel {
         #expect(kernel.guests.areas.high.load(ordering: .relaxed) <= 1100)
     }
 
+    @Test func deletedActorsAreFreed() throws {
+        let kernel = try #require(MiniKernel())
+        weak var actor: Actor?
+        weak var thread: NucleusCore.Thread?
+        weak var process: GuestProcess?
+        do {
+            let other = try #require(MiniGuest(kernel))
+            actor = other.actor
+            thread = other.thread
+            process = kernel.guests.guest(other.thread)?.process
+            other.end()
+        }
+        #expect(kernel.until { wake(kernel) && actor == nil && thread == nil && process == nil })
+    }
+
     @Test func noMoreSlotsIsAnError() throws {
         let kernel = try #require(MiniKernel())
         #expect(kernel.servesAnother())

@@ -36,6 +36,8 @@ extension Site {
         if !actor.isUnix { endCalls(actor) }
         deletePorts(actor, me)
         if !actor.isUnix { deleteCallObjects(actor, me) }
+        // Its default port and it hold each other; servers stay in the graveyard anyhow.
+        if actor.isUnix { actor.defaultPort.abandon(to: kernel) }
         for segment in ownSegments { release(segment, actor) }
         for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
         return K_OK

@@ -39,6 +39,16 @@ final class Port: WorkItem, @unchecked Sendable {
 
     var actor: Actor { owner.withLock { $0 } }
 
+    /// Deleted: it does not hold its actor any more.
+    func abandon(to kernel: Actor) {
+        guard deleted.load(ordering: .acquiring) else { return }
+        let old = owner.withLock { owner -> Actor in
+            defer { owner = kernel }
+            return owner
+        }
+        withExtendedLifetime(old) {}
+    }
+
     func setHandler(_ handler: KnMsgHdl?, _ cookie: UnsafeMutableRawPointer?) {
         self.handler = handler
         self.cookie = cookie

@@ -35,6 +35,16 @@ import Testing
         #expect(server.nucleus.call(port.ui, "hi").code == K_EPRIV)
     }
 
+    @Test func aCircleOfHandlersEndsBeforeTheStackDoes() {
+        let bench = Bench()
+        let (server, probe) = (bench.actor(), Probe())
+        let port = server.nucleus.newPort()
+        probe.action = { _ in server.nucleus.call(port.ui, "again").code }
+        _ = server.nucleus.svMsgHandler(port.li, Probe.handler, probe.cookie)
+        #expect(server.nucleus.call(port.ui, "hi").code == K_ENOMEM)
+        #expect(probe.texts.count == Int(HandlerFrame.most))
+    }
+
     @Test func asynchronousMessagesComeInOrderOnANucleusThread() {
         let bench = Bench()
         let (server, probe) = (bench.actor(), Probe())

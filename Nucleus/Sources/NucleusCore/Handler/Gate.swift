@@ -57,13 +57,18 @@ struct HandlerFrame {
     /// Header of the message being handled; nil in other handlers.
     let head: UnsafePointer<KnMsgHead>?
     let outer: UnsafeMutablePointer<HandlerFrame>?
+    let depth: UInt32
+
+    /// Handlers that may be nested on one thread: servers that call each other in a circle do not eat its stack.
+    static var most: UInt32 { 32 }
 }
 
 extension Thread {
     /// Runs `body` as a handler behind `gate`, which the thread has entered.
     @inline(__always)
     func inside(_ gate: Gate, _ head: UnsafePointer<KnMsgHead>?, _ body: () -> Int32) -> Int32 {
-        var frame = HandlerFrame(gate: .passUnretained(gate), head: head, outer: self.frame)
+        var frame = HandlerFrame(
+            gate: .passUnretained(gate), head: head, outer: self.frame, depth: (self.frame?.pointee.depth ?? 0) &+ 1)
         return withUnsafeMutablePointer(to: &frame) { pointer in
             self.frame = pointer
             let result = body()

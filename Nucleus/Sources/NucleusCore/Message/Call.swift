@@ -19,6 +19,7 @@ extension Actor {
         let site = self.site
         let thread = Thread.current(site, in: self)
         if flags & K_ABORTABLE != 0, thread.takeAborted() { throw .aborted }
+        if let frame = thread.frame, frame.pointee.depth >= HandlerFrame.most { throw .noMemory }
         var tries = 0
         while true {
             let port = try site.resolve(request.dest, request.mode)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "guestCalls.h"
+#include "mailbox.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -188,7 +189,11 @@ int guest_is_stopped(int pid) {
     return stat_fields(pid, &state, &start) && (state == 'T' || state == 't');
 }
 
-void guest_yield(void) { sched_yield(); }
+int guest_yield(void) {
+    uint64_t before = __builtin_ia32_rdtsc();
+    sched_yield();
+    return __builtin_ia32_rdtsc() - before > MB_YIELD_LONG;
+}
 int guest_cpus(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : CPU_COUNT(&set);
@@ -226,6 +231,11 @@ int guest_usage(int pid, uint64_t *user, uint64_t *system, uint64_t *resident) {
     uint64_t tick = 1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
     *user = u * tick;
     *system = s * tick;
+    struct timespec spent; // the process's CPU clock, ~pid << 3 | 2 (clock_getcpuclockid(3)): ticks are 10 ms
+    if (clock_gettime((clockid_t)(~(unsigned)pid << 3 | 2), &spent) == 0) {
+        uint64_t total = (uint64_t)spent.tv_sec * 1000000000ull + (uint64_t)spent.tv_nsec;
+        if (total > *user + *system) *user = total - *system;
+    }
     *resident = (uint64_t)rss * 4096;
     return 0;
 }

@@ -37,9 +37,19 @@ static void await(struct mb_area *area, uint32_t n) {
         if (mb_load(&area->nucleus.reply) == n) return;
         mb_pause();
     }
-    for (uint32_t i = area->nucleus.yieldGuest; i; i--) {
+    uint32_t yields = area->nucleus.yieldGuest;
+    if (area->guest.contended) {
+        area->guest.contended--;
+        yields = 0;
+    }
+    for (; yields; yields--) {
         if (mb_load(&area->nucleus.reply) == n) return;
+        uint64_t before = __builtin_ia32_rdtsc();
         host0(__NR_sched_yield);
+        if (__builtin_ia32_rdtsc() - before > MB_YIELD_LONG) {
+            area->guest.contended = MB_CONTENDED;
+            break;
+        }
     }
     mb_store(&area->guest.sleeping, 1);
     mb_fence();

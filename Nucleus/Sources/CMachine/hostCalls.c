@@ -3,6 +3,7 @@
 #endif
 #include <pthread.h>
 #include "hostCalls.h"
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -99,6 +100,11 @@ uint64_t host_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int host_has_ticks(void) {
+    unsigned a, b, c, d = 0;
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8; /* invariant TSC */
 }
 
 void host_realtime(int64_t *seconds, int64_t *nanoseconds) {

@@ -48,7 +48,8 @@ int guest_is_stopped(int pid);
 static inline uint64_t guest_load64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
 static inline void guest_add(uint32_t *word) { __atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST); }
 int guest_tid(void);
-void guest_yield(void);
+/* sched_yield(2); 1 if it took long: the machine is contended (mailbox.h). */
+int guest_yield(void);
 int guest_cpus(void);
 uint64_t guest_xcr0(void);
 void *guest_map_shared(void *at, uint64_t size, int fd);   /* MAP_FIXED when at != NULL; NULL on failure */

@@ -60,6 +60,7 @@ struct mb_guest {           /* written by the guest */
     uint64_t address;       /* fault address */
     uint32_t prefetchOffset[MB_PREFETCH];
     uint32_t prefetchLength[MB_PREFETCH];
+    uint32_t contended;     /* waits still to come that do not yield: the last yield gave the processor away for long */
 };
 
 struct mb_nucleus {         /* written by the nucleus, except where said */
@@ -106,4 +107,9 @@ static inline uint32_t mb_load(const uint32_t *p) { return __atomic_load_n(p, __
 static inline void mb_store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline void mb_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void mb_pause(void) { __builtin_ia32_pause(); }
+
+/* A yield that took longer than this (cycles, about 20 us) met somebody who computes: on a busy machine the one who
+ * sleeps is woken before the one who yields is scheduled again, so the next waits go to sleep at once. */
+#define MB_YIELD_LONG 60000u
+#define MB_CONTENDED 32u
 #endif

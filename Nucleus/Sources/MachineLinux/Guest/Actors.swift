@@ -143,7 +143,7 @@ extension LinuxGuests: UnixMachine {
             return K_OK
         }
         guard code == K_OK else { return code }
-        while inside.load(ordering: .acquiring) > 0, TrapPool.serving() == nil { guest_yield() }
+        while inside.load(ordering: .acquiring) > 0, TrapPool.serving() == nil { _ = guest_yield() }
         return K_OK
     }
 

@@ -89,9 +89,15 @@ extension GuestThread {
             if arrived() { return true }
             mb_pause()
         }
-        for _ in 0..<guests.policy.yield {
-            if arrived() { return true }
-            guest_yield()
+        if contended > 0 {
+            contended -= 1
+        } else {
+            for _ in 0..<guests.policy.yield {
+                if arrived() { return true }
+                guard guest_yield() != 0 else { continue }
+                contended = MB_CONTENDED
+                break
+            }
         }
         let sleeping = withUnsafeMutablePointer(to: &area.pointee.nucleus.sleeping) { $0 }
         mb_store(sleeping, 1)

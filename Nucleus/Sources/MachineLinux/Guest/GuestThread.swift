@@ -47,6 +47,8 @@ final class GuestThread: @unchecked Sendable {
     /// Operations queued but not yet sent, and the payload they use.
     var queued = 0
     var payloadUsed = 0
+    /// Waits still to come that sleep at once (mailbox.h, MB_CONTENDED).
+    var contended: UInt32 = 0
     /// A deferred copy-out has failed: the result becomes -EFAULT.
     var deferredFault = false
 

@@ -29,18 +29,27 @@ extension LinuxGuests {
         inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { inside.wrappingSubtract(1, ordering: .relaxed) }
         let cookie = guest.thread.cookie.load(ordering: .relaxed)
+        let began = site.trace.begin()
         switch Int(guest.request.kind) {
-        case KIND_TRAP: trap(guest, serial, cookie)
+        case KIND_TRAP:
+            guest.thread.trapNumber.store(guest.request.number, ordering: .relaxed)
+            guest.thread.trapBegan.store(began, ordering: .relaxed)
+            trap(guest, serial, cookie)
         case KIND_FAULT:
             guard let (handler, own) = handlers.pointee.exception, guest.frame != 0 else { return lose(guest, serial) }
             var frame = KnExcFrame(
                 thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: guest.request.signo,
                 code: guest.request.code, address: guest.request.address, actor: guest.thread.actor.cap.ui)
-            settle(guest, serial, handler(own, &frame), 0)
+            let request = guest.request
+            let outcome = handler(own, &frame)
+            traceFault(guest.thread, request, since: began)
+            settle(guest, serial, outcome, 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
             guard let (handler, own) = handlers.pointee.abort else { return settle(guest, serial, K_CONTEXT, 0) }
-            settle(guest, serial, handler(own, guest.thread.li, cookie), 0)
+            let outcome = handler(own, guest.thread.li, cookie)
+            traceAbort(guest.thread, outcome, since: began)
+            settle(guest, serial, outcome, 0)
         default:
             lose(guest, serial)
         }
@@ -80,6 +89,7 @@ extension LinuxGuests {
 
     /// Lets a thread in `leaving` go on.
     func resume(_ guest: GuestThread, _ serial: UInt64, _ result: Int64, whole: Bool) {
+        let past = PastTrap(guest, result)
         guest.commanded(else: ()) {
             var frame = guest.frame
             if !whole, guest.replaced != nil {
@@ -99,6 +109,7 @@ extension LinuxGuests {
             areas.polled[slot].store(1, ordering: .releasing)
             guest.send(UInt32(action))
         }
+        past?.trace(site.trace)
         if guest.kick.load(ordering: .sequentiallyConsistent) { pool.owe(guest) }
         // It died before there was anybody to tell, or nobody knew then whose it was.
         if guest.process.dead.load(ordering: .acquiring) { hostDied(guest.process) }
@@ -150,6 +161,7 @@ extension LinuxGuests {
             number: process.waitStatus.load(ordering: .relaxed), code: 0, address: 0, actor: actor.cap.ui)
         inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { inside.wrappingSubtract(1, ordering: .releasing) }
+        traceDeath(actor, any.li, frame.number)
         _ = handler(own, &frame)
     }
 

@@ -122,6 +122,7 @@ final class TrapPool: @unchecked Sendable {
         let sleeping = withUnsafeMutablePointer(to: &control.pointee.poolSleeping) { $0 }
         var idle = 0
         var round: UInt32 = 0
+        var contended: UInt32 = 0
         while server.leads {
             if stopping.load(ordering: .relaxed) {
                 leading.store(false, ordering: .sequentiallyConsistent)
@@ -137,9 +138,10 @@ final class TrapPool: @unchecked Sendable {
             idle += 1
             if idle < guests.policy.spin {
                 mb_pause()
-            } else if idle < guests.policy.spin + guests.policy.idleYield {
-                guest_yield()
+            } else if idle < guests.policy.spin + guests.policy.idleYield, contended == 0 {
+                if guest_yield() != 0 { contended = MB_CONTENDED }
             } else {
+                if contended > 0 { contended -= 1 }
                 _ = retryKicks()
                 mb_store(sleeping, 1)
                 mb_fence()

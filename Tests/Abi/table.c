@@ -14,7 +14,8 @@
     X(trapComplete) X(svCopyIn) X(svCopyInString) X(svCopyOut) X(rgnAllocate) X(rgnMap) X(rgnInit) X(rgnFree)     \
     X(rgnSetProtect) X(rgnMove) X(rgnAdvise) X(rgnDup) X(rgnStat) X(actorRead) X(actorWrite) X(sgCreate)          \
     X(sgAdopt) X(sgRelease) X(sgStat) X(sgTrunc) X(sgRead) X(sgWrite) X(sgReadThread) X(sgWriteThread)            \
-    X(sgFlush) X(sgPunch) X(sgSeek) X(uiLocalSite) X(sysLog) X(sysShutdown) X(sysRandom) X(sysTrace)
+    X(sgFlush) X(sgPunch) X(sgSeek) X(uiLocalSite) X(sysLog) X(sysShutdown) X(sysRandom) X(sysTrace)            \
+    X(sysTraceRead)
 
 AT(KnNucleus, size, 0) AT(KnNucleus, abiMajor, 4) AT(KnNucleus, abiMinor, 6) AT(KnNucleus, self, 8)
 
@@ -22,5 +23,5 @@ AT(KnNucleus, size, 0) AT(KnNucleus, abiMajor, 4) AT(KnNucleus, abiMinor, 6) AT(
 enum { CALLS_1_0(PLACE) COUNT_1_0 };
 #define IN_PLACE(call) AT(KnNucleus, call, 16 + 8 * PLACE_##call)
 CALLS_1_0(IN_PLACE)
-IS(COUNT_1_0, 90)
-GROWS(KnNucleus, 16 + 8 * 90)
+IS(COUNT_1_0, 91)
+GROWS(KnNucleus, 16 + 8 * 91)

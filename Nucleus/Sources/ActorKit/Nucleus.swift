@@ -267,7 +267,8 @@ extension Nucleus {
         _ delay: Int32
     ) -> Int32 {
         table.pointee.ipcCall(
-            table.pointee.`self`, src, dest, mode, annex, body, bodySize, replyAnnex, replyBody, replySize, flags, delay)
+            table.pointee.`self`, src, dest, mode, annex, body, bodySize, replyAnnex, replyBody, replySize, flags, delay
+        )
     }
     @inlinable @discardableResult
     public func ipcReceive(
@@ -578,5 +579,13 @@ extension Nucleus {
     }
     @inlinable @discardableResult public func sysTrace(_ kind: UInt32, _ a: UInt64, _ b: UInt64) -> Int32 {
         table.pointee.sysTrace(table.pointee.`self`, kind, a, b)
+    }
+    @inlinable @discardableResult
+    public func sysTraceRead(
+        _ from: UInt64,
+        _ count: UnsafeMutablePointer<UInt32>?,
+        _ events: UnsafeMutablePointer<KnTraceEvent>?
+    ) -> Int32 {
+        table.pointee.sysTraceRead(table.pointee.`self`, from, count, events)
     }
 }

@@ -134,9 +134,9 @@ import Testing
         for i in 0..<5000 { _ = nucleus.sysTrace(0x1000, UInt64(i), 7) }
         let entries = bench.site.trace.entries
         #expect(entries.count == TraceRing.capacity)
-        #expect(entries.last?.a == 4999)
-        #expect(entries.allSatisfy { $0.kind == 0x1000 && $0.b == 7 })
-        #expect(zip(entries, entries.dropFirst()).allSatisfy { $0.a + 1 == $1.a && $0.time <= $1.time })
+        #expect(entries.last?.value.0 == 4999)
+        #expect(entries.allSatisfy { $0.kind == 0x1000 && $0.value.1 == 7 })
+        #expect(zip(entries, entries.dropFirst()).allSatisfy { $0.value.0 + 1 == $1.value.0 && $0.time <= $1.time })
     }
 
     @Test func twoSitesInOneProcess() {

@@ -14,7 +14,7 @@ extension Site {
             guard let port = try? createPort(actor, isDefault: true) else { continue }
             actor.defaultPort = port
             if actors.insert(actor.cap.ui.raw, actor) {
-                trace.add(Trace.actorCreated, actor.cap.ui.raw, UInt64(privilege))
+                traceActor(K_TR_ACTOR, actor, name, UInt64(privilege))
                 return actor
             }
             deletePorts(actor, nil)
@@ -26,7 +26,7 @@ extension Site {
     @discardableResult public func deleteActor(_ actor: Actor) -> Int32 {
         guard !actor.deleted.exchange(true, ordering: .sequentiallyConsistent) else { return K_EUNKNOWN }
         actors.remove(actor.cap.ui.raw)
-        trace.add(Trace.actorDeleted, actor.cap.ui.raw, 0)
+        traceActor(K_TR_ACTOR_END, actor, actor.name)
         if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
         (actor.guest as? any ServerHost)?.actorDeleted()
         let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }

@@ -36,7 +36,9 @@ final class Event: WorkItem, @unchecked Sendable {
         let host = actor.site.host
         let now = bits.exchange(0, ordering: .sequentiallyConsistent)
         if now != 0, gate.enter(host) {
-            _ = thread.inside(gate, nil) { handler(cookie, now) }
+            let began = actor.site.trace.begin()
+            let code = thread.inside(gate, nil) { handler(cookie, now) }
+            actor.site.trace(handler: K_HDL_EVENT, cap.ui, now, code, thread, since: began)
             gate.leave(host)
         }
         // Behind the others in the queue: an event that is posted all the time does not starve them.

@@ -74,10 +74,14 @@ extension Port {
         defer { answer.deallocate() }
         var size = capacity
         var head = message.head
+        let began = site.trace.begin()
         let code = thread.inside(gate, &head) {
             handler(
                 cookie, &head, message.annex, message.body, message.bodySize, answer, answer + annexSize, &size)
         }
+        site.trace(
+            handler: K_HDL_MESSAGE, ui, message.annex.loadUnaligned(as: UInt32.self), bytes: message.bodySize, code,
+            thread, since: began)
         guard let transaction else { return }
         _ = withRoom { room, _ in room.held.removeValue(forKey: transaction.id) }
         if code < 0 {

@@ -5,6 +5,8 @@ import CChorus
 /// Errors are negative `K_*` codes; times are CLOCK_MONOTONIC nanoseconds.
 public protocol HostServices: AnyObject, Sendable {
     func now() -> UInt64
+    /// A clock that may be read often: steady, the same on all processors, of whatever rate.
+    func ticks() -> UInt64
     /// CLOCK_REALTIME, for modification times.
     func realtime() -> (seconds: Int64, nanoseconds: Int64)
     /// Blocks while `word` holds `expected`; false when `deadline` (nil: never) has passed. Spurious returns allowed.
@@ -30,4 +32,8 @@ public protocol HostServices: AnyObject, Sendable {
     func cacheSync(_ cache: Int32) -> Int32
     /// Bytes, and bytes of memory or disk held.
     func cacheSize(_ cache: Int32) -> (size: UInt64, resident: UInt64)
+}
+
+extension HostServices {
+    public func ticks() -> UInt64 { now() }
 }

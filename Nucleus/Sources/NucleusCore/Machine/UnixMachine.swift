@@ -14,6 +14,8 @@ public protocol UnixMachine: AnyObject, Sendable {
     func threadSuspend(_ thread: Thread) -> Int32
     func threadResume(_ thread: Thread) -> Int32
     func threadAbort(_ thread: Thread) -> Int32
+    /// K_TH_RUNNING, K_TH_BLOCKED while a handler has its trap, or K_TH_PARKED.
+    func threadStanding(_ thread: Thread) -> Int32
     func threadCookie(_ thread: Thread, _ cookie: UInt64) -> Int32
     func threadContext(
         _ thread: Thread, _ old: UnsafeMutablePointer<KnThreadCtx>?, _ now: UnsafePointer<KnThreadCtx>?

@@ -19,6 +19,8 @@ extension Actor {
         let site = self.site
         let thread = Thread.current(site, in: self)
         if flags & K_ABORTABLE != 0, thread.takeAborted() { throw .aborted }
+        let began = site.trace.begin()
+        let op = request.op
         if let frame = thread.frame, frame.pointee.depth >= HandlerFrame.most { throw .noMemory }
         var tries = 0
         while true {
@@ -28,6 +30,7 @@ extension Actor {
             if port.gate.enter(site.host) {
                 let result = featherweight(port, &head, thread, request, reply)
                 port.gate.leave(site.host)
+                site.trace(call: head, op, result, reply, thread, since: began)
                 return result
             }
             let result = queued(port, head, thread, request, reply, flags: flags, delay: delay)
@@ -37,7 +40,9 @@ extension Actor {
                 tries += 1
                 continue
             }
-            return result == K_EREQUEUED ? K_EPORTDELETED : result
+            let code = result == K_EREQUEUED ? K_EPORTDELETED : result
+            site.trace(call: head, op, code, reply, thread, since: began)
+            return code
         }
     }
 

@@ -10,6 +10,9 @@ struct Request {
     let body: UnsafeRawPointer?
     let bodySize: UInt32
 
+    /// What MiX calls the operation: how requests are told apart in the black box.
+    @inline(__always) var op: UInt32 { annex?.loadUnaligned(as: UInt32.self) ?? 0 }
+
     @inline(__always) func check() throws(KnError) {
         if bodySize > K_CMSGSIZEMAX { throw .tooBig }
         if bodySize > 0, body == nil { throw .fault }
@@ -40,9 +43,13 @@ extension Actor {
         } else {
             do throws(KnError) { post(head, try site.resolve(request.dest, request.mode), request) } catch {
                 if error == .invalid { throw error }
-                site.trace.add(Trace.dropped, request.dest.target.raw, UInt64(bitPattern: Int64(error.rawValue)))
+                site.traceDropped(request.dest.target, error.rawValue)
+                return K_OK
             }
         }
+        site.trace.add(
+            K_TR_SEND, source.ui.raw, request.dest.target.raw, UInt64(request.bodySize) &<< 32 | UInt64(request.op),
+            thread: Thread.current(site)?.li ?? 0)
         return K_OK
     }
 
@@ -50,16 +57,8 @@ extension Actor {
         let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
         let message = Message(head, nil, port, order: order, annex: request.annex, body: request.body)
         let code = port.enqueue(message)
-        if code != K_OK { site.trace.add(Trace.dropped, port.ui.raw, UInt64(bitPattern: Int64(code))) }
+        if code != K_OK { site.traceDropped(port.ui, code) }
     }
-}
-
-/// Kinds of black-box events that the nucleus itself writes; servers use those from 0x1000.
-enum Trace {
-    static var dropped: UInt32 { 1 }
-    static var actorCreated: UInt32 { 2 }
-    static var actorDeleted: UInt32 { 3 }
-    static var deadServer: UInt32 { 4 }
 }
 
 extension Site {

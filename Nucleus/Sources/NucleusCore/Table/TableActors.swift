@@ -43,6 +43,7 @@ extension NucleusTable {
                 let target = try actor.target(cap)
                 let name = NucleusTable.name(try name.given())
                 target.state.withLock { $0.name = name }
+                target.site.traceActor(K_TR_ACTOR_NAME, target, name)
                 return K_OK
             }
         }

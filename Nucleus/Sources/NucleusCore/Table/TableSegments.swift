@@ -136,5 +136,15 @@ extension NucleusTable {
                 return K_OK
             }
         }
+        table.sysTraceRead = { me, from, count, events in
+            nucleusCall(me) { actor throws(KnError) in
+                try actor.needPrivilege()
+                let count = try count.given()
+                if count.pointee > 0, events == nil { throw .fault }
+                let room = UnsafeMutableBufferPointer(start: events, count: Int(count.pointee))
+                count.pointee = UInt32(actor.site.trace.read(from: from, room))
+                return K_OK
+            }
+        }
     }
 }

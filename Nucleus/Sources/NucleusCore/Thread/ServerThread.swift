@@ -52,6 +52,14 @@ extension Thread {
         copyName(name, &stat.name)
         copyName(blockedOn, &stat.blockedOn)
         stat.blockedSince = blockedSince
+        if held.load(ordering: .relaxed) == 0, let standing = guest.flatMap({ _ in site.unix?.threadStanding(self) }) {
+            stat.status = standing
+            if standing != K_TH_RUNNING {
+                copyName("trap \(trapNumber.load(ordering: .relaxed))", &stat.blockedOn)
+                stat.blockedSince = site.trace.time(trapBegan.load(ordering: .relaxed))
+            }
+            return stat
+        }
         stat.status = held.load(ordering: .relaxed) > 0 ? K_TH_STOPPED : blockedSince != 0 ? K_TH_BLOCKED : K_TH_RUNNING
         return stat
     }

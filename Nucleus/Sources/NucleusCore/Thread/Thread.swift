@@ -13,6 +13,9 @@ public final class Thread: @unchecked Sendable {
     private let registry: ThreadTable
     /// The subsystem's own value for the thread (threadCookie), carried in trap frames.
     public let cookie = Atomic<UInt64>(0)
+    /// The trap it made last, and its beginning in ticks of the black box; 0 before the first one.
+    public let trapNumber = Atomic<UInt64>(0)
+    public let trapBegan = Atomic<UInt64>(0)
     /// The machine layer's part of a guest's thread.
     public var guest: AnyObject?
 

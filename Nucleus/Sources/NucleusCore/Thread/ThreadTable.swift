@@ -18,6 +18,7 @@ public final class ThreadTable: Sendable {
             let thread = Thread(li: li, actor: actor, name: name, foreign: foreign)
             guard threads.insert(UInt64(UInt32(bitPattern: li)), thread) else { continue }
             actor.state.withLock { $0.threads[li] = thread }
+            if !foreign { actor.site.trace.add(K_TR_THREAD, 0, 0, 0, actor.cap.ui.raw, thread: li) }
             return thread
         }
     }
@@ -26,7 +27,11 @@ public final class ThreadTable: Sendable {
     public func remove(_ thread: Thread) {
         thread.dropMessage()
         thread.doom()
-        threads.remove(UInt64(UInt32(bitPattern: thread.li)))
+        let known = threads.remove(UInt64(UInt32(bitPattern: thread.li))) != nil
+        // A host thread that only came by may end later than the site.
+        if known, !thread.isForeign {
+            thread.site.trace.add(K_TR_THREAD_END, 0, 0, 0, thread.actor.cap.ui.raw, thread: thread.li)
+        }
         _ = thread.actor.state.withLock { $0.threads.removeValue(forKey: thread.li) }
     }
 

@@ -146,6 +146,9 @@ typedef struct KnNucleus {
     int32_t (*sysShutdown)(void *self, int32_t status);                                    /* the site ends with this exit status */
     int32_t (*sysRandom)(void *self, void *bytes, uint32_t size);
     int32_t (*sysTrace)(void *self, uint32_t kind, uint64_t a, uint64_t b);                /* black-box event */
+    /* Events from sequence `from`, oldest first; *count: capacity, then how many. What has been overwritten is left
+     * out. Privileged callers only. */
+    int32_t (*sysTraceRead)(void *self, uint64_t from, uint32_t *count, KnTraceEvent *events);
 } KnNucleus;
 
 #define K_COPY_DEFER 1u

@@ -170,4 +170,29 @@ typedef struct KnPortStat {
     int32_t li;
     uint32_t enabled, queued, received, groups, hasHandler;
 } KnPortStat;
+
+/* The black box (sysTraceRead): what the site did last. Names of actors, ports and events are UIs, head << 32 | tail. */
+typedef struct KnTraceEvent {
+    uint64_t sequence;        /* counts the events of the site; a gap was overwritten, or is being written */
+    uint64_t time;            /* CLOCK_MONOTONIC ns when it began */
+    uint64_t duration;        /* ns; 0 for what has none */
+    KnThreadLid thread;       /* on which thread; 0 unknown */
+    uint32_t kind;            /* K_TR_*; servers use those from K_TR_SERVER (sysTrace) */
+    uint64_t value[4];
+} KnTraceEvent;
+#define K_TR_DROPPED 1u       /* message without a receiver: target, result */
+#define K_TR_ACTOR 2u         /* actor created: UI, privilege, 16 bytes of its name */
+#define K_TR_ACTOR_END 3u     /* actor deleted: UI, 0, 16 bytes of its name */
+#define K_TR_ACTOR_NAME 4u    /* actor renamed: UI, 0, 16 bytes of its name */
+#define K_TR_TRAP 5u          /* number, result, first argument, actor */
+#define K_TR_TRAP_END 6u      /* trap that its thread never returned from (exit): as K_TR_TRAP */
+#define K_TR_CALL 7u          /* ipcCall: source port, target, op | bytes << 32, result | bytes of the answer << 32 */
+#define K_TR_SEND 8u          /* ipcSend: likewise. op: the first 32 bits of the annex */
+#define K_TR_HANDLER 9u       /* handler run by the nucleus' own threads: K_HDL_*, port, event or actor; op or event bits |
+                                 bytes << 32; result */
+#define K_TR_FAULT 10u        /* address, host signal | its code << 32, rip, actor */
+#define K_TR_DEATH 11u        /* host process ended by itself: wait status, 0, 0, actor */
+#define K_TR_THREAD 12u       /* thread created: 0, 0, 0, actor */
+#define K_TR_THREAD_END 13u   /* thread deleted: 0, 0, 0, actor */
+#define K_TR_SERVER 0x1000u
 #endif

@@ -5,7 +5,7 @@ let package = Package(
     name: "Tools",
     products: [.executable(name: "chorus", targets: ["Chorus"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(path: "../Nucleus"),
         .package(path: "../MiXFileManager"),
         .package(path: "../MiXDeviceManager"),
@@ -35,7 +35,9 @@ let package = Package(
             ]),
         .testTarget(name: "ManifestTests", dependencies: ["Toml", "Manifest"]),
         .testTarget(name: "ObjectNoteTests", dependencies: ["ObjectNote"]),
-        .testTarget(name: "LoaderTests", dependencies: ["Loader", "Manifest"]),
+        .testTarget(
+            name: "LoaderTests",
+            dependencies: ["Loader", "Manifest", .product(name: "CMiXFile", package: "MiXFileManager")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -25,7 +25,7 @@ typedef struct MixObjRequest {
     MixKey key;
     uint64_t offset, size;           /* bytes */
     uint64_t arg[4];                 /* per op */
-    MixCred cred;                    /* 104 bytes */
+    MixCred cred;                    /* 96 bytes */
     uint64_t owner;                  /* the open description at the client: lock owner, watch name */
 } MixObjRequest;
 

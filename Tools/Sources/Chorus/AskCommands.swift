@@ -6,15 +6,17 @@ struct SiteChoice: ParsableArguments {
     @Argument(help: "Name of the site; may be left out while only one runs.")
     var site: String?
 
+    func name() throws(LoadError) -> String {
+        if let site { return site }
+        let sites = ControlSocket.sites()
+        if sites.count == 1 { return sites[0] }
+        throw LoadError(
+            sites.isEmpty ? "no site is running" : "several sites are running: \(sites.joined(separator: ", "))")
+    }
+
     func ask(_ question: String) -> Never {
         do {
-            let sites = ControlSocket.sites()
-            guard let name = site ?? (sites.count == 1 ? sites[0] : nil) else {
-                throw LoadError(
-                    sites.isEmpty ? "no site is running" : "several sites are running: \(sites.joined(separator: ", "))"
-                )
-            }
-            print(try ControlClient.ask(site: name, question), terminator: "")
+            print(try ControlClient.ask(site: name(), question), terminator: "")
             ChorusCommand.exit()
         } catch {
             SiteStart.fail(error)
@@ -24,9 +26,12 @@ struct SiteChoice: ParsableArguments {
 
 struct PsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ps", abstract: "Show the processes and the actors of a running site.")
+        commandName: "ps", abstract: "Show the processes and the actors of a running site, or its threads.",
+        discussion: "BLOCKED ON is the system call or nucleus call that a thread waits in.")
     @OptionGroup var choice: SiteChoice
-    func run() throws { choice.ask("ps") }
+    @Flag(name: .long, help: "Every thread: its actor, what it is blocked on, and since when.")
+    var threads = false
+    func run() throws { choice.ask(threads ? "ps threads" : "ps") }
 }
 
 struct PortsCommand: ParsableCommand {

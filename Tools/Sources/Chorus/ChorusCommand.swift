@@ -8,7 +8,6 @@ struct ChorusCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, BootCommand.self, CheckCommand.self, PsCommand.self, PortsCommand.self,
-            RegionsCommand.self,
-            BenchCommand.self,
+            RegionsCommand.self, TraceCommand.self, BenchCommand.self,
         ])
 }

@@ -8,16 +8,23 @@ struct SiteReport {
 
     func answer(_ words: [String]) throws(LoadError) -> String {
         switch words.first {
-        case "ps": return try processes() + "\n" + (try actors())
+        case "ps":
+            if words.count > 1, words[1] == "threads" { return try threads() }
+            return try processes() + "\n" + (try actors())
+        case "trace":
+            guard words.count == 4, let from = UInt64(words[2]), let count = Int(words[3]) else {
+                throw LoadError("trace wants text or json, a first event and a count")
+            }
+            return try trace(json: words[1] == "json", from: from, last: count)
         case "ports": return try ports()
         case "regions":
             guard words.count == 2, let pid = Int32(words[1]) else { throw LoadError("regions wants a process number") }
             return try regions(pid)
-        default: throw LoadError("unknown question; known are ps, ports, regions PID")
+        default: throw LoadError("unknown question; known are ps, ps threads, ports, regions PID, trace")
         }
     }
 
-    private func entries() throws(LoadError) -> [MixProcEntry] {
+    func entries() throws(LoadError) -> [MixProcEntry] {
         var found: [MixProcEntry] = []
         let stride = MemoryLayout<MixProcEntry>.stride
         while true {
@@ -72,13 +79,15 @@ struct SiteReport {
     }
 
     private func ports() throws(LoadError) -> String {
+        let names = try self.names()
         let nucleus = site.table.pointee
         let stats = try list(KnPortStat()) { count, stats in nucleus.portStat?(nucleus.`self`, count, stats) ?? K_ENOSYS
         }
         var table = TextTable(["PORT", "ACTOR", "LI", "ENABLED", "QUEUED", "RECEIVED", "GROUPS", "HANDLER"])
         for stat in stats {
             table.add([
-                uiText(stat.ui), uiText(stat.actor), "\(stat.li)", stat.enabled != 0 ? "yes" : "no", "\(stat.queued)",
+                uiText(stat.ui), names.actor(traceName(stat.actor)), "\(stat.li)", stat.enabled != 0 ? "yes" : "no",
+                "\(stat.queued)",
                 "\(stat.received)", "\(stat.groups)", stat.hasHandler != 0 ? "yes" : "no",
             ])
         }
@@ -115,7 +124,7 @@ struct SiteReport {
     }
 
     /// Lists of the nucleus: in, room for so many; out, how many there are or were written.
-    private func list<Item>(
+    func list<Item>(
         _ blank: Item, _ ask: (UnsafeMutablePointer<UInt32>, UnsafeMutablePointer<Item>) -> Int32
     ) throws(LoadError) -> [Item] {
         var items = [Item](repeating: blank, count: 4096)

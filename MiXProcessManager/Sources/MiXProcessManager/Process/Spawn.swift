@@ -1,5 +1,6 @@
 import CChorus
 import CMiXFile
+import CMiXProcess
 
 /// PROC_SPAWN: a process out of nothing, a child of the manager.
 extension ProcessManager {
@@ -58,5 +59,12 @@ extension ProcessManager {
         }
         complete(task, settle(task, .finished(.context)))
         return pid
+    }
+}
+
+extension ProcessManager {
+    /// Tells the black box which process an actor is: the actor's other events name it alone.
+    func trace(process pid: Int32, _ actor: KnCap) {
+        nucleus.sysTrace(MIX_TR_PROCESS, UInt64(pid), UInt64(actor.ui.uiHead) << 32 | UInt64(actor.ui.uiTail))
     }
 }

@@ -89,7 +89,7 @@ extension LinuxGuests {
 
     /// Lets a thread in `leaving` go on.
     func resume(_ guest: GuestThread, _ serial: UInt64, _ result: Int64, whole: Bool) {
-        let past = PastTrap(guest, result)
+        let past = PastTrap(guest, result, whole: whole)
         guest.commanded(else: ()) {
             var frame = guest.frame
             if !whole, guest.replaced != nil {

@@ -1,5 +1,6 @@
 import CChorus
 import CMachine
+import Glibc
 import NucleusCore
 
 /// A trap that is over, kept for the black box: once its guest goes on, its words are those of the next one.
@@ -12,12 +13,16 @@ struct PastTrap {
     let began: UInt64
 
     /// nil for what is no trap: a fault, a kick, a new thread's first step.
-    @inline(__always) init?(_ guest: GuestThread, _ result: Int64) {
+    @inline(__always) init?(_ guest: GuestThread, _ result: Int64, whole: Bool) {
         began = guest.thread.trapBegan.load(ordering: .relaxed)
         guard Int(guest.request.kind) == KIND_TRAP, began != 0 else { return nil }
         number = guest.request.number
         argument = guest.request.args.0
-        self.result = guest.replaced.map { Int64(bitPattern: $0.rax) } ?? result
+        if whole {
+            self.result = guest.replaced.map { Int64(bitPattern: $0.rax) } ?? 0
+        } else {
+            self.result = guest.deferredFault ? Int64(-EFAULT) : result
+        }
         thread = guest.thread.li
         actor = guest.thread.actor.cap.ui
     }

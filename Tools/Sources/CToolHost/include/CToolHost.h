@@ -21,6 +21,9 @@ int tool_pipe(int ends[2]);
 /* The path of the running executable: its length, or -1. */
 long tool_executable(char *path, unsigned long size);
 char **tool_environment(void);
+/* Of glibc: `ENOENT`, `INT`; NULL for a number without a name. */
+const char *strerrorname_np(int error);
+const char *sigabbrev_np(int signal_);
 /* A wait status as a shell's exit status. */
 int tool_exit_status(int status);
 /* Soft limits: UINT64_MAX for none, or where it cannot be read. */

@@ -21,4 +21,7 @@ typedef struct MixProcEntry {
     uint64_t startTicks, userTicks, systemTicks; /* 1/100 s */
     uint64_t residentBytes;
 } MixProcEntry;
+
+/* Black-box event of the Process Manager (sysTrace): process a lives in the UNIX actor with UI b. */
+#define MIX_TR_PROCESS 0x1001u
 #endif

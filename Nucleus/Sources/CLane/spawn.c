@@ -54,7 +54,8 @@ int32_t kn_lane_socketpair(int32_t pair[2]) {
 }
 
 int32_t kn_lane_die_with(int32_t parent) {
-    static const int ignored[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE };
+    /* What is sent to the whole process group is the nucleus' affair: it ends its actors in order. */
+    static const int ignored[] = { SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE };
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return getppid() == parent ? 0 : -ESRCH; /* it may have died before we asked */

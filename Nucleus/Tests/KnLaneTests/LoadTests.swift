@@ -47,6 +47,7 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
         #expect(Array(message.prefix(Int(size))) == ascii("state"))
         #expect(booted.boot.pointee.actorExport(booted.site, &held, 1, &message, &size) == K_OK && size == 0)
         #expect(booted.boot.pointee.actorImport(booted.site, &held, 0, &message, 0) == K_ENOSYS)
+        #expect(booted.boot.pointee.actorHeartbeat(booted.site, &held) == K_ENOSYS, "it has none")
 
         #expect(booted.boot.pointee.actorUnload(booted.site, &held) == K_OK)
         #expect(booted.call(ascii("e")).code < 0, "nobody serves the group any more")
@@ -170,6 +171,30 @@ private func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Arra
         kill(pid_t(state[4]), SIGKILL)
         #expect(booted.log.waitFor("\(state[4]) died (signal 9)"))
         #expect(booted.call(ascii("e")).code < 0)
+    }
+
+    /// A dead server posts nothing any more: who waits for it must not wait for ever.
+    @Test func deathTellsWhoWaits() throws {
+        let object = try #require(Fixture.object)
+        let booted = try BootedSite()
+        try #require(booted.load(K_SUPACTOR, object: object, stamp: K_STAMP_FILE).code == K_OK)
+        try #require(booted.load(K_USERACTOR, object: object, stamp: K_STAMP_DEVICE).code == K_OK)
+        try #require(booted.state().count == 5 && booted.state()[1] == 0)
+        let kill = ascii("c") + withUnsafeBytes(of: K_STAMP_DEVICE) { Array($0) } + ascii("d")
+        #expect(booted.call(kill).code == K_EDEADSERVER)
+        for _ in 0..<20_000 where booted.state()[1] == 0 { usleep(1000) }
+        #expect(booted.state()[1] == UInt32.max, "every event is posted")
+        #expect(booted.call(kill).code == K_EUNREACHABLE, "and who asks again is told")
+    }
+
+    /// A TERM for the whole process group is the nucleus' to obey, in order.
+    @Test func hostProcessesIgnoreTheGroupsSignals() throws {
+        let object = try #require(Fixture.object)
+        let booted = try BootedSite()
+        try #require(booted.load(K_USERACTOR, object: object).code == K_OK)
+        let pid = pid_t(try #require(booted.state().last))
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { #expect(kill(pid, signal) == 0) }
+        #expect(booted.call(ascii("e")).reply == ascii("e"))
     }
 
     @Test func noProcessStaysBehind() throws {

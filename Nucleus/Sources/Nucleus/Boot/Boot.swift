@@ -49,6 +49,9 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
                 $1.operate(.stateImport, [UInt64(sequence), slot(message), UInt64(size)])
             }
         }
+        table.pointee.actorHeartbeat = { site, cap in
+            withServer(site, cap) { $1.operate(.heartbeat, []) }
+        }
         table.pointee.siteWait = { site, status in
             guard let ended = withSite(site, { $0.site.waitShutdown() }) else { return K_EINVAL }
             status?.pointee = ended

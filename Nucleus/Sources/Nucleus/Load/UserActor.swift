@@ -173,6 +173,6 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         actor.site.report(0, "\(actor.name): host process \(pid) died (\(how))")
         let (site, actor) = (actor.site, actor)
         // Deleting drains the actor's handlers, which no other death should have to wait for.
-        _ = site.host.startThread(name: "kn-bury", stackSize: 256 * 1024) { site.deleteActor(actor) }
+        _ = site.host.startThread(name: "kn-bury", stackSize: 256 * 1024) { site.serverDied(actor) }
     }
 }

@@ -38,6 +38,7 @@ typedef struct KnBoot {
     int32_t (*actorImport)(void *site, const KnCap *cap, uint32_t sequence, const void *message, uint32_t size);
     int32_t (*siteWait)(void *site, int32_t *status);       /* until sysShutdown; its status */
     int32_t (*siteDelete)(void *site);                      /* actors still there are deleted; guests killed */
+    int32_t (*actorHeartbeat)(void *site, const KnCap *cap);/* KnActorOps.heartbeat; K_ENOSYS where it has none */
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

@@ -57,7 +57,8 @@ typedef int32_t (*KnAbortHdl)(void *cookie, KnThreadLid thread, uint64_t threadC
 typedef int32_t (*KnMsgHdl)(void *cookie, const KnMsgHead *head, const void *annex, const void *body, uint32_t bodySize,
                             void *replyAnnex, void *replyBody, uint32_t *replySize);
 
-/* Bits posted to an event since the last call (coalesced, never lost). Runs on a nucleus thread. */
+/* Bits posted to an event since the last call (coalesced, never lost). Runs on a nucleus thread. When a server dies, the
+ * nucleus posts all bits to every event: who waits for that server asks again. */
 typedef int32_t (*KnEvtHdl)(void *cookie, uint32_t bits);
 
 typedef void (*KnThreadHdl)(void *argument);

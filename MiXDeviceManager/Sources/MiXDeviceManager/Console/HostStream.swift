@@ -123,6 +123,10 @@ final class HostStream: Sendable {
     func events(_ state: borrowing State) -> UInt32 {
         if type == S_IFREG { return Poll.input | Poll.output }
         var bits: UInt32 = 0
+        if type == S_IFCHR {  // what it was not opened for is refused at once; a pipe's other direction is never ready
+            if reader == nil { bits |= Poll.input }
+            if writer == nil { bits |= Poll.output }
+        }
         if reader != nil {
             if !state.input.isEmpty || state.inputError != 0 { bits |= Poll.input }
             if state.ended { bits |= Poll.input | (type == S_IFCHR ? 0 : Poll.hangUp) }

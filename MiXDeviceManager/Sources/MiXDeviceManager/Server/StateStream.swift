@@ -15,6 +15,7 @@ private struct ConsoleStateV1: BitwiseCopyable {
     var uid: UInt32
     var gid: UInt32
     var exclusive: UInt32
+    var reserved: UInt32 = 0  // padding would carry whatever the stack held
     var opens: UInt64
     var secret: UInt64
     var generation: UInt64

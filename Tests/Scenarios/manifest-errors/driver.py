@@ -14,10 +14,11 @@ HEAD = '[subsystem]\nname = "test"\n'
 
 
 def refused(name, text, line, *words):
-    """`check` and `run` both refuse it: one line, this file, this line, these words, and nothing of Swift's."""
+    """`check`, `run` and `boot` refuse it: one line, this file, this line, these words, and nothing of Swift's."""
     file = FOLDER / "m.toml"
-    file.write_text(text)
-    for result in (tool("check", str(file)), tool("run", "--manifest", str(file), "--", places.BUSYBOX, "true")):
+    file.write_text(text + '[init]\nprogram = ["/bin/busybox", "true"]\n')
+    for result in (tool("check", str(file)), tool("run", "--manifest", str(file), "--", places.BUSYBOX, "true"),
+                   tool("boot", str(file))):
         place = f"{file}:{line}: " if line else f"{file}"
         lines = result.err.splitlines()
         good = (result.status != 0 and result.out == "" and len(lines) == 1 and place in lines[0]
@@ -41,12 +42,24 @@ refused("an unknown limit", HEAD + SERVER + 'limits = { files = 1 }\n', 7, "file
 refused("no object", HEAD + '[[actor]]\nname = "x"\n', 3, "object")
 refused("no subsystem", SERVER, None, "subsystem")
 refused("a mount without a place", HEAD + SERVER + '[[mount]]\ntype = "tmpfs"\n', 7, "at")
+refused("two mounts at one place", HEAD + SERVER + 2 * '[[mount]]\nat = "/x"\ntype = "tmpfs"\n', 11, "at", "/x")
+refused("a mount without a File Manager", HEAD + SERVER.replace("FILE", "DEVICE") + '[[mount]]\nat = "/x"\ntype = "tmpfs"\n', 8,
+        "FILE")
 refused("a mount at a relative place", HEAD + SERVER + '[[mount]]\nat = "x"\ntype = "tmpfs"\n', 8, "at", "absolute")
 refused("an unended string", HEAD + SERVER + 'options = { a = "b }\n', 7)
 refused("a key twice", HEAD + 'name = "again"\n' + SERVER, 3, "name")
 refused("no TOML at all", "this is prose\n", 1)
 refused("a circle of needs", HEAD + SERVER + 'needs = ["b"]\n' + '[[actor]]\nname = "b"\nobject = "libMiXDeviceManager.so"\n'
         'group = "DEVICE"\nneeds = ["file-manager"]\n', None, "needs")
+(FOLDER / "m.toml").write_text(HEAD + SERVER + '[init]\nprogram = ["/bin/busybox", "true"]\n')
+for words in (("run", "--manifest", str(FOLDER / "m.toml"), "true"), ("boot", str(FOLDER / "m.toml"))):
+    result = tool(*words)
+    check(f"{words[0]} without a Process Manager", result.status == 125 and "m.toml:3: " in result.err
+          and "PROCESS" in result.err and len(result.err.splitlines()) == 1, result)
+result = tool("run", "--help")
+check("run --help", result.status == 0 and "USAGE: chorus run" in result.out, result)
+result = tool("run", "--mainfest", "mix", "true")
+check("an unknown option is no program", result.status == 64 and "--mainfest" in result.err, result)
 result = tool("check", str(FOLDER / "none.toml"))
 check("no such manifest", result.status != 0 and "none.toml" in result.err and len(result.err.splitlines()) == 1, result)
 
@@ -64,7 +77,7 @@ def compiled(name, source, *flags):
 
 
 def object_refused(name, path, *words):
-    refused(name, HEAD + SERVER.replace("libMiXFileManager.so", str(path)), None, str(path), *words)
+    refused(name, HEAD + SERVER.replace("libMiXFileManager.so", str(path)), 5, '"file-manager".object: ', str(path), *words)
 
 
 ENTRY = "int kn_actor_main(void) { return 0; }\n"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -21,6 +22,25 @@ typedef struct Keeper {
     struct termios modes;
     time_t deadline; /* when the nucleus, told to end, is killed; 0 none */
 } Keeper;
+
+/* One page that the keeper and the nucleus share: the file to remove. Mapped before the fork, so it belongs to the
+ * process as a signal's disposition does. */
+enum { PAGE = 4096 };
+static char *left_file;
+
+/* A descriptor 0, 1 or 2 that is closed would be given to the next file that is opened, and a guest's output would go
+ * there. What stands in for it gives EBADF, as the closed one would. */
+static void fill_standard_descriptors(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0) {
+            int opened = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+            if (opened >= 0 && opened != descriptor) close(opened);
+        }
+}
+
+void keeper_remove_at_end(const char *path) {
+    if (left_file != NULL && strlen(path) < PAGE) memcpy(left_file, path, strlen(path) + 1);
+}
 
 enum { PATIENCE_SECONDS = 10, EXIT_OSERR = 71 };
 
@@ -87,6 +107,10 @@ static void kill_orphans(void) {
 }
 
 static _Noreturn void finish(Keeper *keeper, int status) {
+    if (WIFSIGNALED(status) && left_file != NULL && left_file[0] != 0) { /* else it has done so itself */
+        left_file[PAGE - 1] = 0;
+        unlink(left_file);
+    }
     kill_orphans();
     if (keeper->has_terminal) set_modes(&keeper->modes);
     if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
@@ -119,6 +143,9 @@ static _Noreturn void keep(Keeper *keeper, const sigset_t *signals) {
 void keeper_begin(void) {
     Keeper keeper = { 0 };
     sigset_t signals, before;
+    fill_standard_descriptors();
+    left_file = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (left_file == MAP_FAILED) left_file = NULL;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);

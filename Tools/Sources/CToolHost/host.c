@@ -2,6 +2,7 @@
 #include "CToolHost.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -37,10 +38,22 @@ int tool_listen(const char *path) {
     if (address_of(path, &address) != 0) return -1;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -1;
-    /* The directory is 0700, so nobody connects between bind and chmod. */
-    if (bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0600) != 0 ||
-        listen(descriptor, 8) != 0)
+    /* It gets its name when it listens: one that does not is taken for a dead site's. */
+    char *end = strrchr(address.sun_path, '.');
+    if (end == NULL) {
+        errno = EINVAL;
         return give_up(descriptor);
+    }
+    memset(end, 0, sizeof address.sun_path - (size_t)(end - address.sun_path));
+    unlink(address.sun_path);
+    /* The directory is 0700, so nobody connects between bind and chmod. */
+    if (bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0) return give_up(descriptor);
+    if (chmod(address.sun_path, 0600) != 0 || listen(descriptor, 8) != 0 || rename(address.sun_path, path) != 0) {
+        int error = errno;
+        unlink(address.sun_path);
+        errno = error;
+        return give_up(descriptor);
+    }
     return descriptor;
 }
 

@@ -24,8 +24,7 @@ struct RunCommand: ParsableCommand {
     var program: [String]
 
     func run() throws {
-        var words = program
-        if words.first == "--" { words.removeFirst() }
+        let words = try Self.words(program)
         do {
             let tree = try InstallTree.here()
             var manifest = try Manifest.load(tree.manifest(self.manifest))
@@ -38,6 +37,18 @@ struct RunCommand: ParsableCommand {
             SiteStart.run(options, manifest: manifest, tree: tree, program: start)
         } catch {
             SiteStart.fail(error)
+        }
+    }
+
+    /// What was captured begins with the program, or with an option that is none of ours.
+    static func words(_ captured: [String]) throws -> [String] {
+        guard let first = captured.first, first.hasPrefix("-") else { return captured }
+        switch first {
+        case "--": return Array(captured.dropFirst())
+        case "-h", "--help": throw CleanExit.helpRequest(Self.self)
+        default:
+            throw ValidationError(
+                "Unknown option '\(first)'. (A program of that name is run by: chorus run -- \(first))")
         }
     }
 }

@@ -8,10 +8,11 @@ enum SiteStart {
     static func run(_ options: SiteOptions, manifest: Manifest, tree: InstallTree, program: ProgramStart) -> Never {
         do {
             let plan = try LoadPlan(manifest, tree: tree)
+            try manifest.checkRunsPrograms()
             let name = options.name ?? "\(manifest.subsystem.name)-\(getpid())"
             let run = SiteRun(
                 plan: plan, tree: tree, name: name, log: try options.siteLog(), program: program,
-                rawTerminal: { keeper_terminal_raw() != 0 })
+                rawTerminal: { keeper_terminal_raw() != 0 }, removeAtEnd: { keeper_remove_at_end($0) })
             exit(try run.run())
         } catch {
             fail(error)

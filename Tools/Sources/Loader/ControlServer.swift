@@ -5,7 +5,7 @@ import Glibc
 /// end of the stream, its first line "ok" or "error WHY". Only the site's own user is answered.
 final class ControlServer: Sendable {
     private let site: Site
-    private let path: String
+    let path: String
     private let listener: Int32
 
     /// Nil where no socket can be made: the site runs without.
@@ -13,12 +13,8 @@ final class ControlServer: Sendable {
         guard let directory = ControlSocket.directory(create: true) else { return nil }
         self.site = site
         path = "\(directory)/\(site.name).sock"
-        let other = tool_connect(path)
-        if other >= 0 {  // a live site of this name keeps its socket
-            Glibc.close(other)
-            return nil
-        }
-        unlink(path)
+        // Also removes what killed sites left.
+        if ControlSocket.sites().contains(site.name) { return nil }  // a live site of this name keeps its socket
         listener = tool_listen(path)
         if listener < 0 { return nil }
     }

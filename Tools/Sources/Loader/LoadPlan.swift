@@ -23,7 +23,8 @@ public struct LoadPlan: Sendable {
                 let note = try ObjectNote.check(file: object, kind: .server, entry: K_ACTOR_ENTRY)
                 steps.append(Step(entry: entry, object: object, note: note, options: Self.options(entry, manifest)))
             } catch {
-                throw LoadError("\(entry.place.file):\(entry.place.line): \(entry.place.key): \(error)")
+                let place = entry.objectPlace
+                throw LoadError("\(place.file):\(place.line): \(place.key): \(error)")
             }
         }
     }

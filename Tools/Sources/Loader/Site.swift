@@ -98,6 +98,14 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
 
     public func shutdown(_ status: Int32) { _ = table.pointee.sysShutdown?(table.pointee.`self`, status) }
 
+    /// Unloads one actor: what it exports must have been taken before.
+    public func unload(_ cap: KnCap) throws(LoadError) {
+        var cap = cap
+        loaded.removeAll { $0.cap.ui.uiHead == cap.ui.uiHead && $0.cap.ui.uiTail == cap.ui.uiTail }
+        let result = boot.pointee.actorUnload?(handle, &cap) ?? K_ENOSYS
+        if result < 0 { throw LoadError("the actor did not end well: \(nucleusCode(result))") }
+    }
+
     /// Unloads in reverse order and gives everything back.
     public func close() {
         for (entry, var cap) in loaded.reversed() {

@@ -11,10 +11,12 @@ public struct SiteRun {
     public var program: ProgramStart
     /// Puts the host's terminal into raw mode; true if there is one.
     public var rawTerminal: () -> Bool
+    /// A file that is to go even when this process is killed.
+    public var removeAtEnd: (String) -> Void
 
     public init(
         plan: LoadPlan, tree: InstallTree, name: String, log: SiteLog, program: ProgramStart,
-        rawTerminal: @escaping () -> Bool
+        rawTerminal: @escaping () -> Bool, removeAtEnd: @escaping (String) -> Void = { _ in }
     ) {
         self.plan = plan
         self.tree = tree
@@ -22,6 +24,7 @@ public struct SiteRun {
         self.log = log
         self.program = program
         self.rawTerminal = rawTerminal
+        self.removeAtEnd = removeAtEnd
     }
 
     /// The exit status.
@@ -32,6 +35,7 @@ public struct SiteRun {
         if isTerminal { log.terminalIsRaw() }
         let site = try Site(library: library, name: name, tree: tree, log: log)
         let control = ControlServer(site: site)
+        if let control { removeAtEnd(control.path) }
         defer {
             control?.close()
             site.close()

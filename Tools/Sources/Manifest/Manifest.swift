@@ -30,6 +30,7 @@ public struct ActorEntry: Sendable {
     /// The server's own settings, passed as "key=value" lines.
     public var options: [String: String]
     public var place: Place
+    public var objectPlace: Place
 }
 
 public struct ActorLimits: Sendable, Equatable {

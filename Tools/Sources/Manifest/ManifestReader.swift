@@ -17,7 +17,11 @@ extension Manifest {
         var actors: [ActorEntry] = []
         for var section in try root.sections("actor") { actors.append(try ActorEntry(&section)) }
         var mounts: [MountEntry] = []
-        for var section in try root.sections("mount") { mounts.append(try MountEntry(&section)) }
+        var mountPlaces: [Place] = []
+        for var section in try root.sections("mount") {
+            mounts.append(try MountEntry(&section))
+            mountPlaces.append(section.place("at"))
+        }
         for later in ["device", "driver"] where table[later] != nil {
             throw root.place(later).error("drivers and their devices are not part of this version", "leave it out")
         }
@@ -25,12 +29,12 @@ extension Manifest {
         if var section = try root.section("init", "a table [init]") { start = try StartEntry(&section) }
         try root.finish()
         let manifest = Manifest(file: file, subsystem: subsystem, actors: actors, mounts: mounts, start: start)
-        try manifest.check()
+        try manifest.check(mountPlaces)
         return manifest
     }
 
     /// What only shows between actors.
-    private func check() throws(ManifestError) {
+    private func check(_ mountPlaces: [Place]) throws(ManifestError) {
         if actors.isEmpty {
             throw Place(file: file, line: 0, key: "actor").error("no actor is named", "at least one [[actor]] would do")
         }
@@ -46,14 +50,21 @@ extension Manifest {
             }
         }
         var places: Set<String> = []
-        for mount in mounts where !places.insert(mount.at).inserted {
-            throw Place(file: file, line: 0, key: "mount").error("two mounts at \(mount.at)", "one of them would do")
+        for (mount, place) in zip(mounts, mountPlaces) where !places.insert(mount.at).inserted {
+            throw place.error("two mounts at \(mount.at)", "one of them would do")
         }
-        if !mounts.isEmpty && !actors.contains(where: { $0.group?.name == "FILE" }) {
-            throw Place(file: file, line: 0, key: "mount")
-                .error("no actor serves group FILE", "an [[actor]] with group = \"FILE\" would do")
+        if let place = mountPlaces.first, !actors.contains(where: { $0.group?.name == "FILE" }) {
+            throw place.error("no actor serves group FILE", "an [[actor]] with group = \"FILE\" would do")
         }
         _ = try loadOrder()
+    }
+
+    /// A program needs who makes processes; a manifest that is only checked need not have it.
+    public func checkRunsPrograms() throws(ManifestError) {
+        if actors.contains(where: { $0.group?.name == "PROCESS" }) { return }
+        throw Place(file: file, line: actors.last?.place.line ?? 0, key: "actor")
+            .error(
+                "no actor serves group PROCESS, which runs programs", "an [[actor]] with group = \"PROCESS\" would do")
     }
 }
 
@@ -78,6 +89,7 @@ extension ActorEntry {
         section = Section(section.table, at: place)
         _ = try section.string("name")
         object = try section.required("object", "a file in lib/ such as \"libMiXFileManager.so\", or a path")
+        objectPlace = section.place("object")
         privilege = try section.word("privilege", Privilege.self) ?? .supervisor
         if let word = try section.string("group", GroupName.accepted) {
             guard let known = GroupName(word) else {

@@ -11,4 +11,7 @@ void keeper_begin(void);
 /* Puts the terminal on descriptor 0 into raw mode if this process is in its foreground; 1 if it did. The keeper
  * puts it back. */
 int keeper_terminal_raw(void);
+
+/* In the nucleus, once: the keeper removes this file when the nucleus was killed. */
+void keeper_remove_at_end(const char *path);
 #endif

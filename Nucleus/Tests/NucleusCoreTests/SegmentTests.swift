@@ -26,6 +26,31 @@ import Testing
         return stat
     }
 
+    @Test func theMemoryLimitHolds() {
+        let bench = Bench()
+        let actor = bench.actor()
+        actor.limits = ActorLimits(memory: 64 << 10)
+        let nucleus = actor.nucleus
+        var (cap, other) = (KnCap(), KnCap())
+        #expect(nucleus.sgCreate("t", 0, &cap) == K_OK)
+        #expect(nucleus.sgCreate("u", 0, &other) == K_OK)
+        let page = String(repeating: "x", count: 4096)
+        for index in 0..<15 { #expect(write(nucleus, cap, UInt64(index) * 4096, page) == 4096) }
+        #expect(write(nucleus, other, 0, page) == 4096)
+        #expect(write(nucleus, other, 4096, "y") == K_ENOMEM)
+        #expect(write(nucleus, cap, 1 << 20, "y") == K_ENOMEM)
+        #expect(write(nucleus, cap, 5000, page) == 4096, "what is there may be written")
+        #expect(nucleus.sgTrunc(&cap, 4096) == K_OK)
+        #expect(write(nucleus, other, 4096, page) == 4096)
+        for index in 2..<15 { #expect(write(nucleus, other, UInt64(index) * 4096, page) == 4096) }
+        #expect(write(nucleus, cap, 4096, page) == K_ENOMEM)
+        #expect(nucleus.sgRelease(&other) == K_OK)
+        #expect(write(nucleus, cap, 4096, page) == 4096, "what is released is free again")
+        let free = bench.actor().nucleus
+        #expect(free.sgCreate("v", 0, &other) == K_OK)
+        #expect(write(free, other, 0, page) == 4096, "another's limit is not its")
+    }
+
     @Test func writesGrowAndReadsAreShortAtTheEnd() {
         let bench = Bench()
         let nucleus = bench.actor().nucleus

@@ -28,6 +28,8 @@ public final class Actor: @unchecked Sendable {
     /// Set when the actor is created, before anyone has it.
     var defaultPort: Port!
 
+    let account = MemoryAccount()
+
     struct State {
         var name: String
         var status: Int32
@@ -65,7 +67,10 @@ public final class Actor: @unchecked Sendable {
     }
     public var limits: ActorLimits {
         get { state.withLock { $0.limits } }
-        set { state.withLock { $0.limits = newValue } }
+        set {
+            state.withLock { $0.limits = newValue }
+            account.limit.store(newValue.memory, ordering: .relaxed)
+        }
     }
 }
 

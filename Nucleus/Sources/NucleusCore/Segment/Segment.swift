@@ -15,6 +15,7 @@ public final class Segment: @unchecked Sendable {
     public let readOnly: Bool
     /// A host file, not memory of ours.
     let adopted: Bool
+    let account: MemoryAccount
     private var ownsCache = true
     let state: Mutex<State>
 
@@ -24,9 +25,14 @@ public final class Segment: @unchecked Sendable {
         var writes: UInt64 = 0
         var held = true
         var mappings = 0
+        var charged: UInt64 = 0
     }
 
-    init(_ site: Site, cap: KnCap, name: String, cache: Int32, readOnly: Bool, adopted: Bool, size: UInt64) {
+    init(
+        _ site: Site, _ account: MemoryAccount, cap: KnCap, name: String, cache: Int32, readOnly: Bool, adopted: Bool,
+        size: UInt64
+    ) {
+        self.account = account
         self.site = site
         host = site.host
         self.cap = cap
@@ -37,7 +43,10 @@ public final class Segment: @unchecked Sendable {
         state = Mutex(State(size: size))
     }
 
-    deinit { if ownsCache { host.cacheClose(cache) } }
+    deinit {
+        account.move(from: state.withLock { $0.charged }, to: 0)
+        if ownsCache { host.cacheClose(cache) }
+    }
 
     /// Before anyone has the segment: another one takes the cache over.
     func keepCache() { ownsCache = false }

@@ -18,10 +18,12 @@ extension Segment {
         guard !over, end <= UInt64(Int64.max) else { return Int(K_EINVAL) }
         if from.isEmpty { return 0 }
         return state.withLock { state in
+            guard admits(offset, from.count, &state) else { return Int(K_ENOMEM) }
             let moved = host.cacheWrite(cache, offset, from)
             if moved > 0 {
                 state.size = max(state.size, offset + UInt64(moved))
                 state.touch(host)
+                recharge(&state)
             }
             return moved
         }
@@ -38,6 +40,7 @@ extension Segment {
             if code >= 0 {
                 state.size = size
                 state.touch(host)
+                recharge(&state)
             }
             return code
         }
@@ -50,7 +53,10 @@ extension Segment {
         guard size > 0, !over, end <= UInt64(Int64.max) else { return K_EINVAL }
         return state.withLock { state in
             let code = host.cachePunch(cache, offset, size)
-            if code >= 0 { state.touch(host) }
+            if code >= 0 {
+                state.touch(host)
+                recharge(&state)
+            }
             return code
         }
     }
@@ -94,7 +100,8 @@ extension Site {
     ) -> Segment {
         while true {
             let segment = Segment(
-                self, cap: newCap(.segment), name: name, cache: cache, readOnly: readOnly, adopted: adopted, size: size)
+                self, actor.account, cap: newCap(.segment), name: name, cache: cache, readOnly: readOnly,
+                adopted: adopted, size: size)
             let raw = segment.cap.ui.raw
             guard segments.insert(raw, segment) else {
                 segment.keepCache()

@@ -102,6 +102,8 @@ uint64_t host_now(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t host_ticks(void) { return __builtin_ia32_rdtsc(); }
+
 int host_has_ticks(void) {
     unsigned a, b, c, d = 0;
     return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8; /* invariant TSC */

@@ -40,7 +40,7 @@ static inline void *host_value(const host_hooks *hooks) {
 uint64_t host_now(void);
 /* Whether the processor's counter is steady and of one rate in all of its states. */
 int host_has_ticks(void);
-static inline uint64_t host_ticks(void) { return __builtin_ia32_rdtsc(); }
+uint64_t host_ticks(void);
 void host_realtime(int64_t *seconds, int64_t *nanoseconds);
 int host_random(void *bytes, size_t size);
 /* Private futex; deadline is absolute CLOCK_MONOTONIC, UINT64_MAX never. 0, or -ETIMEDOUT. */

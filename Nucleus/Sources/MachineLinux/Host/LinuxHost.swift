@@ -35,8 +35,7 @@ public final class LinuxHost: HostServices, @unchecked Sendable {
 
     public func now() -> UInt64 { host_now() }
 
-    private let hasTicks = host_has_ticks() != 0
-    public func ticks() -> UInt64 { hasTicks ? host_ticks() : host_now() }
+    public let ticks: @convention(c) () -> UInt64 = host_has_ticks() != 0 ? host_ticks : host_now
 
     public func realtime() -> (seconds: Int64, nanoseconds: Int64) {
         var seconds: Int64 = 0

@@ -6,7 +6,7 @@ import CChorus
 public protocol HostServices: AnyObject, Sendable {
     func now() -> UInt64
     /// A clock that may be read often: steady, the same on all processors, of whatever rate.
-    func ticks() -> UInt64
+    var ticks: @convention(c) () -> UInt64 { get }
     /// CLOCK_REALTIME, for modification times.
     func realtime() -> (seconds: Int64, nanoseconds: Int64)
     /// Blocks while `word` holds `expected`; false when `deadline` (nil: never) has passed. Spurious returns allowed.
@@ -32,8 +32,4 @@ public protocol HostServices: AnyObject, Sendable {
     func cacheSync(_ cache: Int32) -> Int32
     /// Bytes, and bytes of memory or disk held.
     func cacheSize(_ cache: Int32) -> (size: UInt64, resident: UInt64)
-}
-
-extension HostServices {
-    public func ticks() -> UInt64 { now() }
 }

@@ -13,6 +13,7 @@ public final class TraceRing: @unchecked Sendable {
     private static var empty: UInt64 { 1 }
 
     private let host: any HostServices
+    private let ticks: @convention(c) () -> UInt64
     /// Both clocks when the ring was made: later readings of both say how fast ticks are.
     private let start: (ticks: UInt64, time: UInt64)
     private let next = Atomic<UInt64>(0)
@@ -21,7 +22,8 @@ public final class TraceRing: @unchecked Sendable {
 
     init(host: any HostServices) {
         self.host = host
-        start = (host.ticks(), host.now())
+        ticks = host.ticks
+        start = (ticks(), host.now())
         let count = Self.capacity * Self.words
         cells = UnsafeMutableRawPointer.allocate(byteCount: count * 8, alignment: 64)
             .bindMemory(to: Atomic<UInt64>.self, capacity: count)
@@ -34,14 +36,14 @@ public final class TraceRing: @unchecked Sendable {
     }
 
     /// For `since` of an event that takes time.
-    @inline(__always) public func begin() -> UInt64 { host.ticks() }
+    @inline(__always) public func begin() -> UInt64 { ticks() }
 
     /// An event of this moment, or one that began at `since` and ends now.
     public func add(
         _ kind: UInt32, _ a: UInt64, _ b: UInt64, _ c: UInt64 = 0, _ d: UInt64 = 0, thread: KnThreadLid = 0,
         since begin: UInt64 = 0
     ) {
-        let now = host.ticks()
+        let now = ticks()
         let sequence = next.wrappingAdd(1, ordering: .relaxed).oldValue
         let cell = cells + Int(truncatingIfNeeded: sequence & UInt64(Self.capacity - 1)) * Self.words
         guard cell[0].exchange(Self.busy, ordering: .acquiringAndReleasing) != Self.busy else { return }
@@ -57,7 +59,7 @@ public final class TraceRing: @unchecked Sendable {
 
     /// Events from `first` on, oldest first, as many as there is room for; how many.
     public func read(from first: UInt64, _ room: UnsafeMutableBufferPointer<KnTraceEvent>) -> Int {
-        let clock = Clock(start: start, ticks: host.ticks(), time: host.now())
+        let clock = Clock(start: start, ticks: ticks(), time: host.now())
         let end = next.load(ordering: .acquiring)
         let oldest = end > UInt64(Self.capacity) ? end - UInt64(Self.capacity) : 0
         var sequence = max(first, oldest)
@@ -94,7 +96,7 @@ public final class TraceRing: @unchecked Sendable {
     }
 
     /// When `ticks` was, as CLOCK_MONOTONIC ns.
-    func time(_ ticks: UInt64) -> UInt64 { Clock(start: start, ticks: host.ticks(), time: host.now()).time(ticks) }
+    func time(_ at: UInt64) -> UInt64 { Clock(start: start, ticks: ticks(), time: host.now()).time(at) }
 }
 
 /// Ticks as nanoseconds, by two readings of both clocks.

@@ -175,3 +175,24 @@ func framesAreAligned(imageSize: Int) throws {
     #expect(ProcessManager.exitCode(0x300) == 3)
     #expect(ProcessManager.exitCode(WaitStatus.killed(9)) == 137)
 }
+
+@Test func signalDescriptorsTellSenderAndStatus() {
+    let child = SignalInfo(
+        signal: Signal.chld, code: 1, detail: .child(pid: 7, uid: 8, status: 9, user: 10, system: 11))
+    let bytes = SignalFile.encoded(child)
+    func word(_ offset: Int) -> Int32 {
+        bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Int32.self) }
+    }
+    #expect(bytes.count == 128)
+    #expect([word(0), word(8), word(12), word(16), word(40), word(56), word(64)] == [17, 1, 7, 8, 9, 10, 11])
+}
+
+@Test func loadFollowsTheTimeThatWasUsed() {
+    var load = LoadAverage(since: 0)
+    load.update(now: 60_000_000_000, spent: 120_000_000_000)  // two processors for a minute
+    #expect(load.text == "1.26 0.36 0.13")
+    load.update(now: 60_000_000_001, spent: 1 << 60)  // too soon to be asked again
+    #expect(load.text == "1.26 0.36 0.13")
+    load.update(now: 120_000_000_000, spent: 120_000_000_000)
+    #expect(load.text == "0.47 0.30 0.12")
+}

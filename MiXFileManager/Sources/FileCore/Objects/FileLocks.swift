@@ -80,7 +80,7 @@ struct FileLocks {
     mutating func release(owner: UInt64, pid: Int32) -> Bool {
         let count = records.count + whole.count
         whole.removeAll { $0.owner == owner }
-        records.removeAll { pid != 0 ? $0.pid == pid : $0.owner == owner }
+        records.removeAll { $0.owner == owner || pid > 0 && $0.pid == pid }
         return records.count + whole.count != count
     }
 }

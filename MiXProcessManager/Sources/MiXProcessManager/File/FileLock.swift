@@ -34,7 +34,11 @@ enum FileLock {
             throw description is PipeEnd || description.remote != nil ? .EINVAL : .EBADF
         }
         var request = remote.request(OBJ_LOCK, call.process.mixCred())
-        if !byDescription { request.owner = owner(ofProcess: call.process.pid) }
+        if byDescription {
+            request.cred.pid = -1  // what F_GETLK shows for them, and no process that closes takes them along
+        } else {
+            request.owner = owner(ofProcess: call.process.pid)
+        }
         let size = record.whence == SEEK_END ? try remote.stat(request.cred).size : 0
         (request.offset, request.size) = try record.range(position: remote.position, size: Int64(clamping: size))
         switch Int32(record.type) {
@@ -70,6 +74,9 @@ enum FileLock {
             } catch {
                 guard error == .EAGAIN, wait else { throw error }
                 if armed {
+                    if request.flags & MIX_LOCK_FLOCK == 0, request.owner >> 63 == 1 {
+                        try checkDeadlock(call, remote, request)
+                    }
                     return remote.parked("lock")
                 }
                 // Armed first and asked once more: a release in between is not missed.
@@ -77,6 +84,23 @@ enum FileLock {
                 armed = true
             }
         }
+    }
+
+    /// EDEADLK where the holder waits, at last, for a lock of ours (fcntl(2)); locks of open descriptions do not count.
+    private static func checkDeadlock(
+        _ call: Call, _ remote: RemoteObject, _ request: MixObjRequest
+    ) throws(Errno) {
+        var question = request
+        question.flags |= MIX_LOCK_TEST
+        let (reply, _) = try call.manager.objectCall(remote.server, question)
+        guard UInt32(truncatingIfNeeded: reply.value.0) & MIX_LOCK_TYPE != MIX_LOCK_UNLOCK else { return }
+        let holder = Int32(truncatingIfNeeded: reply.value.3)
+        guard holder > 0 else { return }
+        let isCircle = call.manager.tree.withLock { () -> Bool in
+            call.task.lockBlocker = holder
+            return call.manager.waitsLocked(holder, for: call.process.pid)
+        }
+        if isCircle { throw .EDEADLK }
     }
 
     /// `struct flock` of x86-64.
@@ -126,5 +150,19 @@ enum FileLock {
             guard first >= 0 else { throw .EINVAL }
             return (UInt64(first), UInt64(count))
         }
+    }
+}
+
+extension ProcessManager {
+    /// Under the tree lock: whether a thread of process `pid` waits for a record lock of `other`, or of one that does.
+    func waitsLocked(_ pid: Int32, for other: Int32) -> Bool {
+        var seen: Set<Int32> = []
+        var next = [pid]
+        while let pid = next.popLast() {
+            if pid == other { return true }
+            guard seen.insert(pid).inserted, let process = processes[pid] else { continue }
+            next += process.tasks.map(\.lockBlocker).filter { $0 != 0 }
+        }
+        return false
     }
 }

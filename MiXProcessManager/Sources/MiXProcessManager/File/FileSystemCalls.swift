@@ -20,6 +20,7 @@ enum FileSystemCalls {
         table.register(EpollCalls.table)
         table.register(EventFile.table)
         table.register(TimerFile.table)
+        table.register(SignalFile.table)
         table.register(RefusedCalls.table)
     }
 }

@@ -18,7 +18,22 @@ final class SegmentFile: RemoteObject, @unchecked Sendable {
     }
 
     override func write(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
-        .done(Int64(try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)))
+        let size = try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)
+        if mode & 0o6000 != 0, size > 0, !call.process.credentials.isPrivileged { dropPrivilegeBits(call) }
+        return .done(Int64(size))
+    }
+
+    /// Who changes a program does not hand on its owner's rights (write(2)). Servers do not see the write.
+    private func dropPrivilegeBits(_ call: Call) {
+        var request = request(OBJ_SETATTR, call.process.mixCred())
+        guard let now = try? stat(request.cred).mode else { return }
+        let dropped: UInt32 = now & 0o10 != 0 ? 0o6000 : 0o4000  // setgid without x for the group means something else
+        guard now & dropped != 0 else { return }
+        request.cred.capabilities |= MIX_CAP_ROOT
+        request.flags = MIX_ATTR_MODE
+        request.arg.0 = UInt64(now & 0o7777 & ~dropped)
+        let times = [UInt8](repeating: 0, count: MemoryLayout<MixTimes>.size)
+        _ = try? call.manager.objectCall(server, request, body: times, room: 0)
     }
 
     override func peek(_ buffer: UnsafeMutableRawBufferPointer, at place: Int64?, _ cred: MixCred) throws(Errno) -> Int

@@ -35,6 +35,10 @@ enum SizeCalls {
                 guard call.long(2) >= 0, call.long(3) > 0 else { throw .EINVAL }
                 guard call.long(2) <= Int64.max - call.long(3) else { throw .EFBIG }
                 let description = try call.writable(0)
+                if call.uint(1) & 1 == 0, call[2] + call[3] > call.process.limits[.fileSize].soft {
+                    call.raise(Signal.xfsz)
+                    throw .EFBIG
+                }
                 if let memory = description as? MemoryFile {
                     guard call.uint(1) & ~1 == 0 else { throw .EOPNOTSUPP }
                     let end = call[2] + call[3]

@@ -15,6 +15,7 @@ final class ProcessManager: @unchecked Sendable {
     var tasks: [Int32: Task] = [:]
     var lastPid: Int32 = 0
     var forks: UInt64 = 0
+    var load: LoadAverage
     let taskTable = TaskTable()
     let futexes = FutexTable()
     let files: FileState
@@ -36,6 +37,7 @@ final class ProcessManager: @unchecked Sendable {
         timers = TimerQueue(clock: clock)
         files = FileState(seed: clock.realTime() &* 0x9E37_79B9_7F4A_7C15)
         bootTime = clock.monotonic()
+        load = LoadAverage(since: bootTime)
         bootRealTime = clock.realTime()
         nucleus.grpName(K_STAMP_FILE, &groups.file)
         nucleus.grpName(K_STAMP_DEVICE, &groups.device)

@@ -96,6 +96,13 @@ struct AddressMap {
         }
     }
     var total: UInt64 { areas.reduce(0) { $0 + ($1.end - $1.start) } }
+    /// What RLIMIT_DATA counts: private writable memory but the stack.
+    var data: UInt64 {
+        areas.reduce(0) {
+            $1.isShared || $1.protection & 2 == 0 || $1.label == .stack ? $0 : $0 + ($1.end - $1.start)
+        }
+    }
+    var hasShared: Bool { areas.contains(where: \.isShared) }
 
     private static func cut(_ area: MappedArea, _ start: UInt64, _ end: UInt64) -> MappedArea {
         var piece = area

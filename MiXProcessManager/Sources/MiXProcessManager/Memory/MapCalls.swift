@@ -29,6 +29,10 @@ extension MemoryCalls {
         let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
             let limit = process.limits[.addressSpace].soft
             if limit != Limits.infinity, space.map.total &+ size > limit { throw .ENOMEM }
+            let dataLimit = process.limits[.data].soft
+            if dataLimit != Limits.infinity, !isShared, protection & 2 != 0, space.map.data &+ size > dataLimit {
+                throw .ENOMEM
+            }
             let address = try choose(space, call[0], size, flags)
             dropped = space.map.areas(in: address, address + size)
             var region = KnRgnDesc()

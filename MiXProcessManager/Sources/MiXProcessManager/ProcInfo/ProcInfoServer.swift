@@ -29,10 +29,12 @@ extension ProcessManager {
         _ request: MixObjRequest, _ body: UnsafeRawBufferPointer, _ reply: inout MixObjReply
     ) throws(Errno) -> [UInt8] {
         switch request.op {
-        case PROC_LIST: return Self.bytes(tree.withLock { processes.values.filter { $0.state != .reaped }.map(\.pid) })
+        case PROC_LIST:
+            return Self.bytes([1] + tree.withLock { processes.values.filter { $0.state != .reaped }.map(\.pid) })
         case PROC_FILE where request.arg.0 == 0: return try siteText(UInt32(truncatingIfNeeded: request.arg.2))
         default: break
         }
+        if request.arg.0 == 1 { return try managerInfo(request, &reply) }
         guard let process = process(Int32(truncatingIfNeeded: request.arg.0)), process.state != .reaped else {
             throw .ESRCH
         }
@@ -110,7 +112,20 @@ extension ProcessManager {
         if kind == PROC_F_UNAME { return systemNames.flatMap { $0 + [0] } }
         let counts = SiteCounts(self)
         switch kind {
-        case PROC_F_LOADAVG: return Array(counts.loadText.utf8)
+        case PROC_F_LOADAVG:
+            for process in tree.withLock({ processes.values.filter { !$0.isZombie } }) {
+                guard let now = files.actorNumbers(self, process.actor.ui) else { continue }
+                tree.withLock {
+                    process.accounting.user = max(process.accounting.user, now.user)
+                    process.accounting.system = max(process.accounting.system, now.system)
+                }
+            }
+            let averages = tree.withLock { () -> LoadAverage in
+                let spent = processes.values.reduce(UInt64(0)) { $0 &+ $1.accounting.total }
+                load.update(now: clock.monotonic(), spent: spent)
+                return load
+            }
+            return Array(counts.loadText(averages).utf8)
         case PROC_F_SYSSTAT: return Array(counts.statText.utf8)
         default: throw .EINVAL
         }

@@ -25,8 +25,9 @@ struct SiteCounts {
         bootTime = (manager.bootRealTime &- manager.bootTime) / 1_000_000_000
     }
 
-    /// No averages are kept: an idle site must not wake up to compute them.
-    var loadText: String { "0.00 0.00 0.00 \(max(1, running))/\(max(1, threads)) \(lastPid)\n" }
+    func loadText(_ load: LoadAverage) -> String {
+        "\(load.text) \(max(1, running))/\(max(1, threads)) \(lastPid)\n"
+    }
 
     var statText: String {
         "ctxt \(calls)\nbtime \(bootTime)\nprocesses \(forks)\nprocs_running \(max(1, running))\nprocs_blocked 0\n"

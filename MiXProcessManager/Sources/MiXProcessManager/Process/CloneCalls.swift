@@ -131,7 +131,9 @@ enum CloneCalls {
         let manager = call.manager
         let from = call.process
         let pid = try manager.tree.withLock { () throws(Errno) -> Int32 in
-            if manager.processes.count >= from.limits[.processes].soft && !from.credentials.isPrivileged {
+            let user = from.credentials.uid
+            let own = manager.tasks.values.count { $0.process.credentials.uid == user }
+            if own >= from.limits[.processes].soft && !from.credentials.isPrivileged {
                 throw .EAGAIN
             }
             return try manager.allocatePidLocked()
@@ -174,6 +176,7 @@ enum CloneCalls {
             manager.forks &+= 1
             manager.recalculateLocked(task)
         }
+        if child.limits[.cpu].soft != Limits.infinity { manager.watchCpuLimit(child) }
         let waiting = done.map { VforkWait(pid: pid, queue: $0, child: child) }
         if let waiting {
             call.kept = waiting

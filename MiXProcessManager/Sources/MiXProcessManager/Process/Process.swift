@@ -34,7 +34,8 @@ final class Process: @unchecked Sendable {
     var actions = [SignalAction](repeating: SignalAction(), count: 65)
     var pending = SignalQueue()
     /// Tasks in rt_sigtimedwait and watchers of signalfd.
-    let signalQueue = WaitQueue()
+    let signalSource = PollSource()
+    var signalQueue: WaitQueue { signalSource.queue }
     /// Woken when a child changes state (wait4).
     let childQueue = WaitQueue()
     /// A state change that wait4/waitid has not yet collected.
@@ -115,4 +116,6 @@ struct Accounting {
     var maxResident: UInt64 = 0
     var childMaxResident: UInt64 = 0
     var systemCalls: UInt64 = 0
+
+    var total: UInt64 { user &+ system &+ childUser &+ childSystem }
 }

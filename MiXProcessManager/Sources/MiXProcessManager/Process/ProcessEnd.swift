@@ -20,6 +20,11 @@ extension ProcessManager {
         }
         guard let tasks else { return }
         collectAccounting(process)
+        // Words in memory that others share have waiters who live on.
+        if tasks.contains(where: { $0.robustList != 0 }), process.memory.lock.withLock({ process.memory.map.hasShared })
+        {
+            for task in tasks { releaseRobust(task, by: tasks) }
+        }
         for task in tasks {
             taskTable.remove(task.cookie)
             // Woken to drop what it holds; it finds itself dying and goes no further.
@@ -43,6 +48,7 @@ extension ProcessManager {
             endProcess(process, status: status)
             return
         }
+        releaseRobust(task, by: [task])
         releaseThreadWords(task)
         let left = withTree { () -> Bool in
             task.dying.store(true, ordering: .sequentiallyConsistent)
@@ -106,14 +112,15 @@ extension ProcessManager {
             process.exitSignal == Signal.chld
             && (action.handler == SignalAction.ignore || action.has(SignalAction.noChildWait))
         let signal = process.exitStatus & 0x7f
-        if isUnwanted {
-            forgetLocked(process)
-            parent.childQueue.wake()
-        }
+        // SA_NOCLDWAIT leaves the signal (sigaction(2)), and whoever is forgotten has no parent to tell any more.
         if !(isUnwanted && action.handler == SignalAction.ignore) {
             notifyParentLocked(
                 process, code: signal == 0 ? ChildCode.exited : ChildCode.killed,
                 status: signal == 0 ? process.exitStatus >> 8 & 0xff : signal)
+        }
+        if isUnwanted {
+            forgetLocked(process)
+            parent.childQueue.wake()
         }
         return .child
     }

@@ -32,6 +32,7 @@ enum ResourceCalls {
                 resource, to: Limits.Limit(soft: raw.0, hard: raw.1),
                 privileged: call.process.credentials.has(Credentials.capSysResource))
         }
+        if resource == .cpu { call.manager.watchCpuLimit(process) }
     }
     @Sendable static func setLimit(_ call: Call) throws(Errno) -> Outcome {
         try set(

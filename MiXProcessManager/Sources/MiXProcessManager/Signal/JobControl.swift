@@ -24,7 +24,10 @@ extension ProcessManager {
         process.state = .running
         for task in process.tasks {
             recalculateLocked(task)
-            if task.held != nil { ready.append(task) }
+            if task.held != nil, !task.isResuming {
+                task.isResuming = true
+                ready.append(task)
+            }
         }
     }
 

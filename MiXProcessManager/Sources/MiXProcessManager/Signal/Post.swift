@@ -37,7 +37,7 @@ extension ProcessManager {
         if let target = task ?? process.tasks.first(where: { !$0.mask.contains(signal) }) {
             if !target.mask.contains(signal) || signal == Signal.kill { markLocked(target) }
         }
-        process.signalQueue.wake()
+        process.signalSource.notify()
         return true
     }
 

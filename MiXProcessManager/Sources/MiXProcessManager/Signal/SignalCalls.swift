@@ -171,7 +171,7 @@ enum SignalCalls {
             }
             guard !targets.isEmpty else { throw .ESRCH }
             let allowed = targets.filter { target in from.map { maySignal($0, target, signal) } ?? true }
-            guard !allowed.isEmpty else { throw .EPERM }
+            guard !allowed.isEmpty || pid == -1 else { throw .EPERM }  // -1: EPERM alone is no failure (kill(2))
             guard signal != 0 else { return }
             for target in allowed {
                 let info = from.map { SignalInfo.from($0, signal) } ?? .kernel(signal)

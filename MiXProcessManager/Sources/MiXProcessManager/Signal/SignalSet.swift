@@ -27,6 +27,7 @@ struct SignalSet: Equatable {
     /// Lowest member, or nil.
     var first: Int32? { bits == 0 ? nil : Int32(bits.trailingZeroBitCount) + 1 }
 
+    static let allBits = ~unblockable.bits
     static let unblockable = SignalSet(Signal.kill, Signal.stop)
     static let stops = SignalSet(Signal.stop, Signal.tstp, Signal.ttin, Signal.ttou)
     /// Synchronous signals are delivered before all others (signal(7)).

@@ -84,6 +84,7 @@ extension ProcessManager {
             task.kept = nil
             (kept as? any GivesUp)?.callEnded()
         }
+        task.lockBlocker = 0
         task.deadline = nil
         task.redispatched = false
         task.timedOut = false

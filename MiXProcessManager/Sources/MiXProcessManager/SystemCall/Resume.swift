@@ -22,7 +22,10 @@ extension ProcessManager {
     }
 
     private func rerun(_ task: Task) {
-        let held = tree.withLock { take(&task.held) }
+        let held = tree.withLock {
+            task.isResuming = false
+            return take(&task.held)
+        }
         if task.dying.load(ordering: .sequentiallyConsistent) {
             finishCall(task)
             return

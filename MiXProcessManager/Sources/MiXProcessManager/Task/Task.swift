@@ -44,8 +44,13 @@ final class Task: @unchecked Sendable {
     let inside = Atomic<Bool>(true)
     /// What it resumes with after a job-control stop.
     var held: CallResult?
+    /// Handed to the ready list with what is held: not once more, whatever stops and continuations follow.
+    var isResuming = false
     /// It, or its whole process, is ending: nothing of it may run on.
     let dying = Atomic<Bool>(false)
+
+    /// The process whose record lock it waits for; guarded by manager.tree.
+    var lockBlocker: Int32 = 0
 
     var clearChildTid: UInt64 = 0
     var robustList: UInt64 = 0

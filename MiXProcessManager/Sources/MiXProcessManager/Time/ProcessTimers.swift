@@ -1,12 +1,14 @@
 /// Interval timers of a process: setitimer(2), alarm(2), timer_create(2).
 struct ProcessTimers {
-    var interval: [IntervalTimer?] = [nil, nil, nil]
+    var interval: [IntervalTimer?] = [nil, nil, nil, nil]
     var posix: [Int32: PosixTimer] = [:]
     var nextPosix: Int32 = 0
 }
 
-/// An armed ITIMER_*.
+/// An armed ITIMER_*, or the look-out for RLIMIT_CPU.
 struct IntervalTimer {
+    static let real = 0, virtual = 1, limit = 3
+    /// Nanoseconds of CLOCK_MONOTONIC, or of the CPU time.
     var node: TimerNode
     var deadline: UInt64
     var period: UInt64

@@ -67,11 +67,18 @@ enum TimeCalls {
             return usage.user + usage.system
         default:
             // CPU clocks of other processes: ~pid << 3 | 2 (clock_getcpuclockid(3)).
-            guard clock < 0, let process = call.manager.process(clock == -6 ? call.process.pid : ~(clock >> 3)) else {
-                throw .EINVAL
-            }
+            guard clock < 0, let process = cpuClockProcess(call, clock) else { throw .EINVAL }
             let usage = call.manager.measure(process)
             return usage.user + usage.system
+        }
+    }
+
+    /// Of `~pid << 3 | 2`, or `~tid << 3 | 6` for a thread; 0 is the caller.
+    private static func cpuClockProcess(_ call: Call, _ clock: Int32) -> Process? {
+        let id = ~(clock >> 3)
+        if id == 0 { return call.process }
+        return call.manager.tree.withLock {
+            clock & 4 == 0 ? call.manager.processes[id] : call.manager.tasks[id]?.process
         }
     }
 
@@ -82,7 +89,7 @@ enum TimeCalls {
     }
     @Sendable static func clockResolution(_ call: Call) throws(Errno) -> Outcome {
         let clock = call.int(0)
-        guard clock < 12 else { throw .EINVAL }
+        guard clock < 12, clock >= 0 || cpuClockProcess(call, clock) != nil else { throw .EINVAL }
         let isCoarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE
         if call[1] != 0 { try call.writeStruct((UInt64(0), UInt64(isCoarse ? 4_000_000 : 1)), at: call[1]) }
         return .zero

@@ -82,7 +82,7 @@ struct ProcInfoTests {
         counts.running = 2
         counts.lastPid = 77
         counts.bootTime = 1000
-        #expect(counts.loadText == "0.00 0.00 0.00 2/9 77\n")
+        #expect(counts.loadText(LoadAverage(since: 0)) == "0.00 0.00 0.00 2/9 77\n")
         #expect(counts.statText.split(separator: "\n").contains("btime 1000"))
     }
 
@@ -112,7 +112,7 @@ struct ProcInfoTests {
             }
             return (reply.diag, Array(room.prefix(size ?? 0)), reply)
         }
-        #expect(ask(PROC_LIST).1 == [5, 0, 0, 0])
+        #expect(ask(PROC_LIST).1 == [1, 0, 0, 0, 5, 0, 0, 0])  // 1: the manager itself
         #expect(ask(PROC_FDS).1 == [0, 0, 0, 0, 1, 0, 0, 0])
         #expect(ask(PROC_FDS, uid: 1000).0 == -13)
         #expect(ask(PROC_FILE, PROC_F_CMDLINE).1 == Array("sh\0-c\0".utf8))

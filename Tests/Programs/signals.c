@@ -1,5 +1,6 @@
 /* signals: delivery, frames, masks, restarts, stop and continue, and what a handler must leave as it was. */
 #include "check.h"
+#include <poll.h>
 #include <setjmp.h>
 #include <ucontext.h>
 
@@ -304,6 +305,84 @@ static int afterExec(void) {
 
 #include "signals-registers.h"
 
+/* signalfd(2), with the kernel's own numbers and layout: 0 signal, 2 code, 3 sender, 10 status. */
+static void descriptors(void) {
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    uint32_t info[32];
+    int descriptor = (int)syscall(SYS_signalfd4, -1, &set, 8, O_NONBLOCK | O_CLOEXEC);
+    CHECK("signalfd4 gives a descriptor", descriptor >= 0);
+    ERROR("nothing is pending", read(descriptor, info, sizeof info), EAGAIN);
+    ERROR("no room for one", read(descriptor, info, 100), EINVAL);
+    kill(getpid(), SIGUSR1);
+    struct pollfd wait = {.fd = descriptor, .events = POLLIN};
+    CHECK("poll sees a signal", poll(&wait, 1, 10000) == 1 && wait.revents == POLLIN);
+    CHECK("read takes it",
+          read(descriptor, info, sizeof info) == 128 && info[0] == SIGUSR1 && info[3] == (uint32_t)getpid());
+    CHECK("then it is gone", poll(&wait, 1, 0) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        napMs(20);
+        _exit(5);
+    }
+    CHECK("poll sleeps until a child ends", poll(&wait, 1, 10000) == 1);
+    int status, size = read(descriptor, info, sizeof info);
+    CHECK("SIGCHLD tells who and how", size == 128 && info[0] == SIGCHLD && info[2] == CLD_EXITED
+                                           && info[3] == (uint32_t)child && info[10] == 5);
+    waitpid(child, &status, 0);
+    sigdelset(&set, SIGCHLD);
+    CHECK("another set", syscall(SYS_signalfd4, descriptor, &set, 8, 0) == descriptor);
+    fcntl(descriptor, F_SETFL, 0);
+    if ((child = fork()) == 0) {
+        napMs(20);
+        kill(getppid(), SIGUSR1);
+        _exit(0);
+    }
+    CHECK("a blocking read", read(descriptor, info, sizeof info) == 128 && info[0] == SIGUSR1);
+    waitpid(child, &status, 0);
+    close(descriptor);
+    sigprocmask(SIG_SETMASK, &before, 0);
+}
+
+/* Stops and continuations that follow each other faster than the victim can see them. */
+static void stops(void) {
+    int good = 0;
+    for (int round = 0; round < 20; round++) {
+        pid_t child = fork();
+        if (child == 0)
+            for (;;) {
+                if (round & 1) getppid();
+                else usleep(1000);
+            }
+        usleep(round * 50);
+        int status, last = round & 2 ? SIGHUP : SIGTERM;
+        kill(child, SIGSTOP);
+        int stopped = waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status);
+        for (int again = 0; again < 5; again++) {
+            kill(child, SIGCONT);
+            kill(child, SIGSTOP);
+        }
+        kill(child, SIGCONT);
+        kill(child, last);
+        good += stopped && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == last;
+    }
+    CHECK("20 victims stopped, continued, stopped ... and ended by what they were sent", good == 20);
+}
+
+static void unwanted(void) {
+    plain(SIGCHLD, counting, SA_NOCLDWAIT);
+    count = 0;
+    pid_t child = fork();
+    if (child == 0) _exit(1);
+    for (int tries = 0; tries < 1000 && count == 0; tries++) usleep(10000);
+    CHECK("SA_NOCLDWAIT: SIGCHLD comes", count == 1);
+    CHECK("and there is nothing to wait for", waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
+    plain(SIGCHLD, SIG_DFL, 0);
+}
+
 int main(int arguments, char **values) {
     if (arguments == 2 && strcmp(values[1], "after-exec") == 0) return afterExec();
     delivery();
@@ -311,6 +390,9 @@ int main(int arguments, char **values) {
     restarts();
     stacks();
     children();
+    descriptors();
+    stops();
+    unwanted();
     faults();
     registers();
     return finish();

@@ -205,6 +205,60 @@ static void processes(void) {
     CHECK("pthread_cancel", pthread_cancel(one) == 0 && pthread_join(one, &result) == 0 && result == PTHREAD_CANCELED);
 }
 
+static pthread_mutex_t *held;
+
+static void *keeping(void *argument) {
+    pthread_mutex_lock(held);
+    return argument;
+}
+
+static int taken(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    int result = pthread_mutex_timedlock(held, &until);
+    if (result == EOWNERDEAD) pthread_mutex_consistent(held);
+    if (result == 0 || result == EOWNERDEAD) pthread_mutex_unlock(held);
+    return result;
+}
+
+/* Robust mutexes of owners who ended, by themselves, killed, or by exec. */
+static void robust(void) {
+    held = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(held, &kind);
+    pthread_t thread;
+    pthread_create(&thread, 0, keeping, 0);
+    pthread_join(thread, 0);
+    CHECK("the mutex of a thread that ended", taken() == EOWNERDEAD && taken() == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_mutex_lock(held);
+        _exit(0);
+    }
+    CHECK("of a process that ended", endOf(pid) == 0 && taken() == EOWNERDEAD);
+    if ((pid = fork()) == 0) {
+        pthread_mutex_lock(held);
+        for (;;) pause();
+    }
+    while (pthread_mutex_trylock(held) == 0) {
+        pthread_mutex_unlock(held);
+        napMs(2);
+    }
+    napMs(20);
+    kill(pid, SIGKILL);
+    CHECK("of one that was killed", taken() == EOWNERDEAD && endOf(pid) == 1000 + SIGKILL);
+    if ((pid = fork()) == 0) {
+        pthread_mutex_lock(held);
+        execl("/proc/self/exe", "threads", "last-thread", (char *)0);
+        _exit(99);
+    }
+    CHECK("of one that became another program", endOf(pid) == 0 && taken() == EOWNERDEAD);
+}
+
 static void *last(void *argument) {
     napMs(50); /* long after the first thread's end */
     return counting(argument);
@@ -223,5 +277,6 @@ int main(int count, char **arguments) {
     conditions();
     futexes();
     processes();
+    robust();
     return finish();
 }

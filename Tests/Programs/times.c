@@ -1,5 +1,6 @@
 /* times: sleeps last as long as asked and not much longer; clocks, alarms, timers, timeouts. */
 #include "check.h"
+#include <sys/resource.h>
 #include <poll.h>
 #include <sys/select.h>
 #include <sys/time.h>
@@ -97,6 +98,46 @@ static void timers(void) {
     CHECK("alarms survive exec", endOf(pid) == 1000 + SIGALRM);
 }
 
+static volatile sig_atomic_t expired;
+static void onExpired(int number) { expired = number; }
+
+/* Timers of the CPU time: what sleeps is not interrupted, what computes is. */
+static void cpuTimers(void) {
+    static const struct { int which, number; const char *idle, *busy; } kinds[] = {
+        {ITIMER_VIRTUAL, SIGVTALRM, "ITIMER_VIRTUAL stands while the process sleeps", "and runs while it computes"},
+        {ITIMER_PROF, SIGPROF, "ITIMER_PROF stands while the process sleeps", "and runs while it computes"},
+    };
+    for (int kind = 0; kind < 2; kind++) {
+        struct itimerval once = {{0, 0}, {0, 40000}};
+        struct timespec rest = {0, 100000000};
+        signal(kinds[kind].number, onExpired);
+        expired = 0;
+        setitimer(kinds[kind].which, &once, 0);
+        nanosleep(&rest, 0);
+        CHECK(kinds[kind].idle, expired == 0);
+        int64_t start = nowNs();
+        while (!expired && nowNs() - start < 20000000000) {
+            for (volatile int step = 0; step < 100000; step++) {
+            }
+        }
+        CHECK(kinds[kind].busy, expired == kinds[kind].number);
+        signal(kinds[kind].number, SIG_DFL);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {1, 3};
+        expired = 0;
+        setrlimit(RLIMIT_CPU, &limit);
+        signal(SIGXCPU, onExpired);
+        for (;;)
+            if (expired) _exit(expired == SIGXCPU ? 7 : 8);
+    }
+    CHECK("RLIMIT_CPU sends SIGXCPU", endOf(pid) == 7);
+    clockid_t clock;
+    CHECK("clock_getcpuclockid of oneself", clock_getcpuclockid(0, &clock) == 0);
+    CHECK("of nobody", clock_getcpuclockid(99999999, &clock) != 0);
+}
+
 static void timeouts(void) {
     int ends[2];
     pipe(ends);
@@ -160,6 +201,7 @@ int main(int count, char **arguments) {
     sleeps();
     clocks();
     timers();
+    cpuTimers();
     timeouts();
     return finish();
 }

@@ -19,7 +19,6 @@ struct TraceNames {
             let value = event.value
             switch event.kind {
             case K_TR_ACTOR, K_TR_ACTOR_END, K_TR_ACTOR_NAME:
-                if actors[value.0] != nil && event.kind != K_TR_ACTOR { continue }
                 if actors[value.0]?.name.isEmpty ?? true { actors[value.0, default: Someone()].name = Self.text(event) }
                 if event.kind == K_TR_ACTOR {
                     actors[value.0]?.isUnix = Int32(truncatingIfNeeded: value.1) == K_UNIXACTOR

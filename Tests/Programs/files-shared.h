@@ -37,6 +37,40 @@ static int waitFlock(void) {
 
 static void onAlarm(int number) { (void)number; }
 
+/* Two processes that wait for each other's record would wait for ever. */
+static void deadlock(void) {
+    int fd = make("circle", "0123456789"), ready[2];
+    struct flock mine = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1}, other = mine;
+    other.l_start = 5;
+    char byte;
+    pipe(ready);
+    fcntl(fd, F_SETLK, &mine);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (fcntl(fd, F_SETLK, &other) != 0) _exit(1);
+        write(ready[1], "x", 1);
+        _exit(fcntl(fd, F_SETLKW, &mine) == 0 ? 0 : 2);
+    }
+    read(ready[0], &byte, 1);
+    CHECK("another waits for our record", untilBlocked(pid));
+    ERROR("we cannot wait for its own", fcntl(fd, F_SETLKW, &other), EDEADLK);
+    mine.l_type = F_UNLCK;
+    fcntl(fd, F_SETLK, &mine);
+    CHECK("it goes on when ours is free", endOf(pid) == 0);
+    close(fd);
+    fd = make("program", "x");
+    chmod("program", 06777);
+    if ((pid = fork()) == 0) {
+        int own = setgid(1000) == 0 && setuid(1000) == 0 ? open("program", O_WRONLY) : -1;
+        _exit(write(own, "y", 1) == 1 ? 0 : 1);
+    }
+    struct stat now;
+    CHECK("another's write ends set-user-ID", endOf(pid) == 0 && fstat(fd, &now) == 0 && (now.st_mode & 07777) == 0777);
+    close(fd);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void locks(void) {
     int fd = make("locked", "0123456789");
     struct flock lock = range(F_WRLCK, 0, 10), shared = range(F_RDLCK, 20, 10), free_ = range(F_UNLCK, 0, 0);

@@ -332,6 +332,7 @@ int main(void) {
     listing();
     permissions();
     locks();
+    deadlock();
     mappings();
     return finish();
 }

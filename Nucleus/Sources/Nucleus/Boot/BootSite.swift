@@ -10,6 +10,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     let site: Site
     let host: LinuxHost
     let plans: CallPlans
+    private let silent: Silence
     let actorHostPath: String?
     private let loaded = Mutex<[any LoadedActor]>([])
 
@@ -18,8 +19,9 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         let host = LinuxHost()
         self.host = host
         self.plans = plans
+        silent = Silence()
         site = Site(host: host, number: args.siteNumber, name: args.name.map { String(cString: $0) } ?? "site")
-        site.log = BootSite.logger(args)
+        site.log = BootSite.logger(args, silent)
         actorHostPath = Neighbours.find("chorus-actor-host", args.actorHostPath)
         if let zygote = Neighbours.find("chorus-zygote", args.zygotePath) { connectGuests(zygote) }
     }
@@ -30,7 +32,8 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         site.unix = guests
     }
 
-    private static func logger(_ args: KnSiteArgs) -> @Sendable (Int32, String) -> Void {
+    /// `silent` becomes true when the site is deleted: the cookie may be gone then, and late threads still have to say something.
+    private static func logger(_ args: KnSiteArgs, _ silent: Silence) -> @Sendable (Int32, String) -> Void {
         guard let log = args.log else {
             return { _, line in
                 let line = line + "\n"
@@ -38,7 +41,15 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
             }
         }
         nonisolated(unsafe) let cookie = args.logCookie  // the caller's own; it promised any thread
-        return { level, line in line.withCString { log(cookie, level, $0) } }
+        return { level, line in
+            silent.flag.withLock { silent in
+                if !silent { line.withCString { log(cookie, level, $0) } }
+            }
+        }
+    }
+
+    final class Silence: Sendable {
+        let flag = Mutex(false)
     }
 
     /// A supervisor actor for the caller itself.
@@ -117,5 +128,6 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         // Late host threads (a guest's death, a control connection) may still look at the site: it is not freed.
         (site.unix as? LinuxGuests)?.stop()
         _ = Unmanaged.passRetained(site)
+        silent.flag.withLock { $0 = true }
     }
 }

@@ -10,7 +10,7 @@ typedef struct KnSiteArgs {
     const char *name;
     const char *zygotePath;         /* chorus-zygote; NULL: beside libNucleus.so. Started at the first UNIX actor */
     const char *actorHostPath;      /* chorus-actor-host; NULL: ../bin/ beside libNucleus.so */
-    void (*log)(void *cookie, int32_t level, const char *line); /* from any thread; NULL: standard error */
+    void (*log)(void *cookie, int32_t level, const char *line); /* from any thread, not after siteDelete; NULL: standard error */
     void *logCookie;
 } KnSiteArgs;
 

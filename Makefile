@@ -12,6 +12,8 @@ PREFIX ?= /usr/local
 CC ?= cc
 ARGS ?= busybox sh
 MANIFEST ?= mix
+# Which manifest each scenario of `make test` runs on; `make test SEED=...` draws others, `make test-all` takes all.
+SEED ?= 1991
 
 # One scratch path for all packages needs --disable-build-manifest-caching and the same flags everywhere, or SwiftPM builds
 # nothing and says it did. The objects find the Swift runtime beside them, so that the tree can be moved.
@@ -132,7 +134,7 @@ unit: build test-headers ## unit tests of every package
 # Tests/run prints the last line of a run: `N passed, N failed`.
 .PHONY: test
 test: setup unit ## unit tests, smoke scenarios, a seeded sample of manifests x scenarios
-	@Tests/run sample
+	@Tests/run sample --seed $(SEED)
 
 .PHONY: test-all
 test-all: setup unit ## everything: all scenarios under all manifests

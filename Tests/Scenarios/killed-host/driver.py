@@ -38,8 +38,21 @@ def nucleus_of(site):
 # A guest dies: its parent is told, the site goes on.
 site, name = boot("sleep 1000 & echo up; wait $!; echo told $?; cat > /dev/null; echo on; exit 4")
 named = lambda wanted: [host for host, command in guests(name).values() if command == wanted]
-until(lambda: len(named("sleep")) == 1)  # until it has its name
-sleepers = named("sleep")
+
+
+def settled(wanted, count):
+    """Host processes of the guests of a name, once two looks agree: exec moves a guest to another host process."""
+    looks = [[], []]
+
+    def agree():
+        looks.append(named(wanted))
+        return len(looks[-1]) == count and looks[-1] == looks[-2] == looks[-3] and all(map(alive, looks[-1]))
+
+    until(agree)
+    return looks[-1]
+
+
+sleepers = settled("sleep", 1)
 check("ps shows the sleeper's host process", len(sleepers) == 1 and alive(sleepers[0]), guests(name))
 for host in sleepers:
     os.kill(host, signal.SIGKILL)
@@ -49,8 +62,8 @@ check("the site goes on", site.expect(b"on\n") and status == 4, f"{status} {site
 
 # One that is blocked in a pipe read; the writer's end shows it.
 site, name = boot("(echo up; exec cat 3>&1 > /dev/null) | { cat; sleep 0.1; echo end of file; }; cat > /dev/null; exit 5")
-check("two cats", until(lambda: len(named("cat")) == 2), guests(name))
-victims = named("cat")
+victims = settled("cat", 2)
+check("two cats", len(victims) == 2, guests(name))
 os.kill(max(victims), signal.SIGSTOP)  # stopped on the host: the site must not wait for it to die
 for host in victims:
     os.kill(host, signal.SIGKILL)
@@ -60,8 +73,7 @@ check("the shell goes on", status == 5, status)
 
 # All guests at once but the first.
 site, name = boot("for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo up; wait; echo all gone; exit 6")
-until(lambda: len(named("sleep")) == 8)
-sleepers = named("sleep")
+sleepers = settled("sleep", 8)
 check("eight sleepers", len(sleepers) == 8, guests(name))
 for host in sleepers:
     os.kill(host, signal.SIGKILL)

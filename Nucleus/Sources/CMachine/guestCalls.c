@@ -60,7 +60,6 @@ int guest_send_fds(int socket, const int *fds, int count) {
 int guest_socketpair(int pair[2]) { return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)); }
 int guest_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 int guest_tgkill(int pid, int tid, int signal) { return result(syscall(SYS_tgkill, pid, tid, signal)); }
-int guest_kill(int pid, int signal) { return result(kill(pid, signal)); }
 
 int guest_futex_wait(uint32_t *word, uint32_t expected, int64_t timeoutNs) {
     struct timespec limit = { timeoutNs / 1000000000, timeoutNs % 1000000000 };

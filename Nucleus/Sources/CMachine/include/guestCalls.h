@@ -25,7 +25,6 @@ int guest_send_fds(int socket, const int *fds, int count);
 int guest_socketpair(int pair[2]);
 int guest_eventfd(void);
 int guest_tgkill(int pid, int tid, int signal);
-int guest_kill(int pid, int signal);
 /* Shared futex (between processes). timeoutNs < 0: for ever. */
 int guest_futex_wait(uint32_t *word, uint32_t expected, int64_t timeoutNs);
 int guest_futex_wake(uint32_t *word, int count);

@@ -32,8 +32,8 @@ stub_resume_fast:
     lea -256(%rdi), %rsp            /* below the frame: popf must not touch it */
     push %r11
     popf
-    mov 160(%rdi), %rsp
-    mov 104(%rdi), %rdi
+    mov (256 + 104)(%rsp), %rdi
+    mov (256 + 160)(%rsp), %rsp     /* last: a kick from here on overwrites the frame */
     jmp *%rcx
 
 /* Leaves through rt_sigreturn: the whole context, as the nucleus may have changed it. */

@@ -41,7 +41,6 @@ struct host_siginfo {
     };
 };
 
-#define HOST_SIGKICK 64
 #pragma GCC visibility push(hidden)
 void stub_loop(struct mb_area *area, uint32_t kind) __attribute__((noreturn));
 void stub_child(struct mb_area *area) __attribute__((noreturn));

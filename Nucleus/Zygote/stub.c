@@ -188,7 +188,7 @@ void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *con
     struct mb_area *area = area_of(context);
     struct host_context *mc = &context->mc;
     if (in_stub(mc->rip)) {
-        if (signo == HOST_SIGKICK) return; /* already talking to the nucleus, or about to leave: it kicks again */
+        if (signo == MB_KICK) return; /* already talking to the nucleus, or about to leave: it kicks again */
         if (mc->rip >= (uint64_t)stub_copy_begin && mc->rip < (uint64_t)stub_copy_end) { mc->rip = (uint64_t)stub_copy_fix; return; }
         if (mc->rip >= (uint64_t)stub_string_begin && mc->rip < (uint64_t)stub_string_end) { mc->rip = (uint64_t)stub_string_fix; return; }
         host1(__NR_exit_group, 128 + signo); /* the guest jumped into the stub or broke it: it ends itself only */
@@ -200,7 +200,7 @@ void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *con
     area->guest.code = info->code;
     area->guest.address = info->fault.addr;
     area->guest.prefetched = 0;
-    if (signo == HOST_SIGKICK) stub_loop(area, KIND_KICK);
+    if (signo == MB_KICK) stub_loop(area, KIND_KICK);
     if (signo != SIGSYS) stub_loop(area, KIND_FAULT);
     area->guest.arch = info->sys.arch;
     uint64_t args[6] = { mc->rdi, mc->rsi, mc->rdx, mc->r10, mc->r8, mc->r9 };

@@ -16,7 +16,7 @@ static void fail(int status) {
 }
 
 static void connect_signals(void) {
-    static const int signals[] = { 4, 5, 7, 8, 11, 31, HOST_SIGKICK };
+    static const int signals[] = { 4, 5, 7, 8, 11, 31, MB_KICK };
     struct { void *handler; uint64_t flags; void *restorer; uint64_t mask; } action = { stub_signal, SA_FLAGS, stub_restorer, 0 };
     uint64_t none = 0;
     for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)

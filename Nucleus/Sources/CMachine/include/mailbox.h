@@ -31,6 +31,10 @@
 /* Descriptors of every guest host process. */
 #define MB_FD_EVENT 6
 
+/* SIGURG. A kick is repeated until the guest posts: real-time signals would queue up while it does not run, and their
+ * frames overflow its signal stack all at once. Standard signals do not queue (signal(7)). */
+#define MB_KICK 23
+
 enum { KIND_READY = 1, KIND_TRAP, KIND_FAULT, KIND_KICK, KIND_DONE };
 enum { ACT_MORE = 0, ACT_RESUME, ACT_RESUME_FULL, ACT_EXIT };
 enum { OP_SYSCALL = 1, OP_COPYIN, OP_COPYOUT, OP_COPYSTR, OP_RECVFD, OP_CLONE };

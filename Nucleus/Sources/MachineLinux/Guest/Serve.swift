@@ -170,10 +170,9 @@ extension LinuxGuests {
         guard withUnsafePointer(to: &guest.area.pointee.guest.post, { mb_load($0) }) != 0 else { return }
         let pid = guest.process.pid.load(ordering: .acquiring)
         if pid > 0, !guest.process.dead.load(ordering: .acquiring) {
-            _ = guest_tgkill(pid, guest.hostTid, Self.kickSignal)
+            _ = guest_tgkill(pid, guest.hostTid, MB_KICK)
         }
     }
-    static var kickSignal: Int32 { 64 }
 
     func wakePool() {
         var one: UInt64 = 1

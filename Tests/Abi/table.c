@@ -24,4 +24,23 @@ enum { CALLS_1_0(PLACE) COUNT_1_0 };
 #define IN_PLACE(call) AT(KnNucleus, call, 16 + 8 * PLACE_##call)
 CALLS_1_0(IN_PLACE)
 IS(COUNT_1_0, 91)
-GROWS(KnNucleus, 16 + 8 * 91)
+
+/* Since ABI 1.1, behind those of 1.0. */
+#define CALLS_1_1(X) \
+    /* --- actors --- */ \
+    \
+    /* --- threads --- */ \
+    \
+    /* --- ports --- */ \
+    \
+    /* --- messages --- */ \
+    \
+    /* --- handlers --- */ \
+    \
+    /* --- memory --- */ \
+    \
+    /* --- end --- */
+
+enum { FIRST_1_1 = COUNT_1_0 - 1, CALLS_1_1(PLACE) COUNT_1_1 };
+CALLS_1_1(IN_PLACE)
+GROWS(KnNucleus, 16 + 8 * COUNT_1_1)

@@ -20,6 +20,8 @@ enum NucleusTable {
         regions(&table.pointee)
         segments(&table.pointee)
         system(&table.pointee)
+        // Since ABI 1.1: actors, threads, ports, messages, handlers, memory.
+
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

@@ -4,7 +4,7 @@
 #define CHORUS_KNNOTE_H
 #include <stdint.h>
 #define K_ABI_MAJOR 1u
-#define K_ABI_MINOR 0u
+#define K_ABI_MINOR 1u
 #define K_NOTE_TYPE 0x43484f52u
 #define K_KIND_NUCLEUS 1u
 #define K_KIND_SERVER 2u

@@ -149,6 +149,22 @@ typedef struct KnNucleus {
     /* Events from sequence `from`, oldest first; *count: capacity, then how many. What has been overwritten is left
      * out. Privileged callers only. */
     int32_t (*sysTraceRead)(void *self, uint64_t from, uint32_t *count, KnTraceEvent *events);
+
+    /* === since ABI 1.1 === */
+
+    /* --- actors --- */
+
+    /* --- threads --- */
+
+    /* --- ports --- */
+
+    /* --- messages --- */
+
+    /* --- handlers --- */
+
+    /* --- memory --- */
+
+    /* === end of ABI 1.1 === */
 } KnNucleus;
 
 #define K_COPY_DEFER 1u

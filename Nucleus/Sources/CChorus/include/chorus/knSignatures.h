@@ -124,6 +124,22 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         SIG_("sysRandom", OUTA_(1, 1), U32_),
         SIG_("sysTrace", U32_, U64_, U64_),
         SIG_("sysTraceRead", U64_, IO_(uint32_t), OUTR_(1, sizeof(KnTraceEvent))),
+
+        /* === since ABI 1.1, in the order of knNucleus.h === */
+
+        /* --- actors --- */
+
+        /* --- threads --- */
+
+        /* --- ports --- */
+
+        /* --- messages --- */
+
+        /* --- handlers --- */
+
+        /* --- memory --- */
+
+        /* === end of ABI 1.1 === */
     };
     _Static_assert(sizeof table / sizeof table[0] == K_NUCLEUS_CALLS, "one signature a nucleus call");
     return op < K_NUCLEUS_CALLS ? &table[op] : (const KnSignature *)0;

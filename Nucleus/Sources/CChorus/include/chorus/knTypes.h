@@ -195,4 +195,20 @@ typedef struct KnTraceEvent {
 #define K_TR_THREAD 12u       /* thread created: 0, 0, 0, actor */
 #define K_TR_THREAD_END 13u   /* thread deleted: 0, 0, 0, actor */
 #define K_TR_SERVER 0x1000u
+
+/* === since ABI 1.1 === */
+
+/* --- actors --- */
+
+/* --- threads --- */
+
+/* --- ports --- */
+
+/* --- messages --- */
+
+/* --- handlers --- */
+
+/* --- memory --- */
+
+/* === end of ABI 1.1 === */
 #endif

@@ -73,7 +73,7 @@ $(STAMPS)/data: $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/includ
 		MiX*/Sources/C*/include/mix/*.h) | $(STAMPS)
 	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
 	@cp Tools/Manifests/*.toml $(TREE)/manifests/
-	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/chorus.h $(TREE)/include/
+	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/*.h $(TREE)/include/
 	@cp MiX*/Sources/C*/include/mix/*.h $(TREE)/include/mix/
 	@touch $@
 

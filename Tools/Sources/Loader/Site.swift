@@ -44,6 +44,12 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
         self.table = table
     }
 
+    /// Whether UNIX processes may use CHORUS IPC; said before the first one runs.
+    public func allowProcessIpc(_ allowed: Bool) throws(LoadError) {
+        let result = boot.pointee.siteProcessIpc?(handle, allowed ? 1 : 0) ?? K_ENOSYS
+        if result < 0 { throw LoadError("subsystem.ipc cannot be set: \(nucleusCode(result))") }
+    }
+
     /// Loads one actor; its object has been checked.
     public func load(_ entry: ActorEntry, object: String, options: String) throws(LoadError) {
         var cap = KnCap()
@@ -55,6 +61,7 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
                     var args = KnLoadArgs()
                     args.size = UInt32(MemoryLayout<KnLoadArgs>.size)
                     args.privilege = entry.privilege == .user ? K_USERACTOR : K_SUPACTOR
+                    if !entry.isSystem { args.privilege |= K_LOAD_UNPRIVILEGED }
                     args.name = name
                     args.object = object
                     args.options = options

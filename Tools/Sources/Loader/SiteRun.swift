@@ -41,6 +41,7 @@ public struct SiteRun {
             site.close()
         }
         let watch = SignalWatch(site: site)
+        try site.allowProcessIpc(plan.manifest.subsystem.ipc)
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
         try site.started()
         watch.start()

@@ -12,6 +12,8 @@ public struct Subsystem: Sendable, Equatable {
     public var name: String
     /// Bytes; 0 means no limit.
     public var memory: UInt64
+    /// UNIX processes may use CHORUS IPC.
+    public var ipc = true
 }
 
 public enum Privilege: String, Sendable, CaseIterable {
@@ -23,6 +25,8 @@ public struct ActorEntry: Sendable {
     public var name: String
     public var object: String
     public var privilege: Privilege
+    /// May issue privileged nucleus calls; supervisors always may.
+    public var isSystem: Bool
     public var group: GroupName?
     public var needs: [String]
     public var limits: ActorLimits

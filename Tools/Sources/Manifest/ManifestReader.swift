@@ -75,6 +75,7 @@ extension Subsystem {
             throw section.place("name").error("\"\(name)\" is no name", "up to 31 letters, digits and - would do")
         }
         memory = try section.size("memory") ?? 0
+        ipc = try section.flag("ipc") ?? true
         try section.finish()
     }
 }
@@ -91,6 +92,10 @@ extension ActorEntry {
         object = try section.required("object", "a file in lib/ such as \"libMiXFileManager.so\", or a path")
         objectPlace = section.place("object")
         privilege = try section.word("privilege", Privilege.self) ?? .supervisor
+        isSystem = try section.flag("system") ?? true
+        if privilege == .supervisor && !isSystem {
+            throw section.place("system").error("is false for a supervisor", "privilege = \"user\" would do")
+        }
         if let word = try section.string("group", GroupName.accepted) {
             guard let known = GroupName(word) else {
                 throw section.place("group").error("\"\(word)\" is no group", "\(GroupName.accepted) would do")

@@ -65,6 +65,12 @@ struct Section {
         return value
     }
 
+    mutating func flag(_ key: String) throws(ManifestError) -> Bool? {
+        guard let node = node(key) else { return nil }
+        guard case .bool(let truth) = node.value else { throw wrong(key, node.value, wanted: "true or false") }
+        return truth
+    }
+
     mutating func size(_ key: String) throws(ManifestError) -> UInt64? {
         try quantity(key, Quantity.sizeForm, Quantity.bytes)
     }

@@ -21,6 +21,7 @@ import Testing
             [subsystem]
             name = "mix"
             memory = "1GiB"
+            ipc = false
             [[actor]]
             name = "file-manager"
             object = "libMiXFileManager.so"
@@ -43,7 +44,7 @@ import Testing
             env = { A = "1" }
             cwd = "/tmp"
             """, file: "m.toml")
-        #expect(manifest.subsystem == Subsystem(name: "mix", memory: 1 << 30))
+        #expect(manifest.subsystem == Subsystem(name: "mix", memory: 1 << 30, ipc: false))
         let first = manifest.actors[0]
         #expect(first.privilege == .user)
         #expect(first.group?.stamp == 0x4649_4c45)
@@ -73,6 +74,8 @@ import Testing
             "<H><A>limits = { threads = 0 }\n",
             "m.toml:7: actor \"fm\".limits.threads: 0 is out of range; a whole number"
         ),
+        ("<H>ipc = 1\n<A>", "m.toml:3: subsystem.ipc: is an integer; true or false"),
+        ("<H><A>system = false\n", "m.toml:7: actor \"fm\".system: is false for a supervisor; privilege = \"user\""),
         ("<H><A>needs = [1]\n", "m.toml:7: actor \"fm\".needs: element 1 is an integer; "),
         ("<H><A>needs = [\"DISK\"]\n", "m.toml:3: actor \"fm\".needs: \"DISK\" is in no [[actor]]; known are FILE, fm"),
         ("<H><A><A>", "m.toml:7: actor \"fm\": the name \"fm\" is taken on line 3; another name"),

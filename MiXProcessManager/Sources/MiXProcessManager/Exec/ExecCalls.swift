@@ -127,6 +127,7 @@ extension ProcessManager {
     func finishExec(_ process: Process, _ space: AddressSpace, _ plan: ExecPlan) {
         var actor = process.actor
         nucleus.actorName(&actor, process.command)
+        stamp(process)
         trace(process: process.pid, actor)
         let old = withTree { () -> (AddressSpace, ExecutableFile?, WaitQueue?) in
             let old = (process.memory, process.executable, process.vforkDone)

@@ -16,6 +16,7 @@ final class ProcessManager: @unchecked Sendable {
     var lastPid: Int32 = 0
     var forks: UInt64 = 0
     var load: LoadAverage
+    let stamping = Lock()
     let taskTable = TaskTable()
     let futexes = FutexTable()
     let files: FileState

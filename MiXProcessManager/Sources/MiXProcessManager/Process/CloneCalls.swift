@@ -154,6 +154,7 @@ enum CloneCalls {
             root: from.root.dup(manager), memory: sharesMemory ? from.memory : from.memory.copy())
         if request.has(files) { child.fileUsers = from.fileUsers.add() }
         inherit(child, from, request)
+        manager.stamp(child)
         manager.trace(process: pid, actor)
         let task = Task(manager: manager, process: child, tid: pid, name: call.task.name)
         do {

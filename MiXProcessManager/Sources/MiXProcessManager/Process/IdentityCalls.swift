@@ -39,6 +39,7 @@ enum IdentityCalls {
             }
             call.process.credentials = new
         }
+        call.manager.stamp(call.process)
         return .zero
     }
     private static let keep = UInt32.max

@@ -27,6 +27,8 @@ final class Process: @unchecked Sendable {
     var umask: UInt32 = 0o022
 
     @Guarded var credentials = Credentials()
+    /// What the nucleus stamps on the process's messages; guarded by `manager.stamping`.
+    var stamped = Stamp()
     @Guarded var limits = Limits()
     var nice: Int32 = 0
 

@@ -11,4 +11,5 @@
 #include "chorus/knBoot.h"
 #include "chorus/knSignatures.h"
 #include "chorus/knCalls.h"
+#include "chorus/knUser.h"
 #endif

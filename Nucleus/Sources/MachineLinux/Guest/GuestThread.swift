@@ -28,6 +28,8 @@ final class GuestThread: @unchecked Sendable {
     let status = Atomic<UInt64>(Status.trapped.rawValue)
     /// A kick is owed: the thread was aborted while it ran.
     let kick = Atomic<Bool>(false)
+    /// The trap in hand is a nucleus call of its own: its subsystem knows nothing of it.
+    let ownCall = Atomic<Bool>(false)
     /// It is in the pool's list of kicks.
     let kickListed = Atomic<Bool>(false)
     /// threadDelete came while it ran: it leaves at its next post.

@@ -18,7 +18,7 @@ extension LinuxGuests {
         guest.replaced = nil
         guest.replacedFpu = nil
         guest.deferredFault = false
-        guest.kick.store(false, ordering: .sequentiallyConsistent)
+        let owed = guest.kick.exchange(false, ordering: .sequentiallyConsistent)
         let trapped = serial << 8 | GuestThread.Status.trapped.rawValue
         guard
             guest.status.compareExchange(expected: before, desired: trapped, ordering: .sequentiallyConsistent)
@@ -34,7 +34,12 @@ extension LinuxGuests {
         case KIND_TRAP:
             guest.thread.trapNumber.store(guest.request.number, ordering: .relaxed)
             guest.thread.trapBegan.store(began, ordering: .relaxed)
-            trap(guest, serial, cookie)
+            if site.ownsTrap(guest.request.number), guest.request.arch == Self.archX8664 {
+                ownCall(guest, serial, kicked: owed)
+            } else {
+                guest.ownCall.store(false, ordering: .sequentiallyConsistent)
+                trap(guest, serial, cookie)
+            }
         case KIND_FAULT:
             guard let (handler, own) = handlers.pointee.exception, guest.frame != 0 else { return lose(guest, serial) }
             var frame = KnExcFrame(
@@ -68,7 +73,7 @@ extension LinuxGuests {
 
     static var archX8664: UInt32 { 0xc000_003e }
 
-    private func settle(_ guest: GuestThread, _ serial: UInt64, _ outcome: Int32, _ result: Int64) {
+    func settle(_ guest: GuestThread, _ serial: UInt64, _ outcome: Int32, _ result: Int64) {
         switch outcome {
         case K_PARKED:
             guest.dialogue.withLock { _ in
@@ -124,7 +129,7 @@ extension LinuxGuests {
     }
 
     /// The guest does not speak our protocol any more: it dies, as by its own fault.
-    private func lose(_ guest: GuestThread, _ serial: UInt64) {
+    func lose(_ guest: GuestThread, _ serial: UInt64) {
         site.report(1, "guest \(guest.process.pid.load(ordering: .relaxed)): broken mailbox, killed")
         Reaper.shared.signal(guest.process.pid.load(ordering: .relaxed), SIGKILL)
     }

@@ -206,10 +206,11 @@ extension LinuxGuests {
         guard let guest = guest(thread) else { return K_EUNKNOWN }
         switch guest.standing {
         case .dead: return K_EUNKNOWN
-        case .parked: return K_OK
-        case .trapped, .leaving:
+        case .parked where !guest.ownCall.load(ordering: .sequentiallyConsistent): return K_OK
+        case .parked, .trapped, .leaving:
             // Taken up at the resume; if that has just passed, by the second look.
             guest.kick.store(true, ordering: .sequentiallyConsistent)
+            if guest.ownCall.load(ordering: .sequentiallyConsistent) { thread.abortCall() }
             if guest.standing == .running { pool.owe(guest) }
         case .running: pool.owe(guest)
         }

@@ -52,6 +52,10 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
         table.pointee.actorHeartbeat = { site, cap in
             withServer(site, cap) { $1.operate(.heartbeat, []) }
         }
+        table.pointee.siteProcessIpc = { site, allowed in
+            let done: Void? = withSite(site) { $0.site.processIpc.store(allowed != 0, ordering: .relaxed) }
+            return done == nil ? K_EINVAL : K_OK
+        }
         table.pointee.siteWait = { site, status in
             guard let ended = withSite(site, { $0.site.waitShutdown() }) else { return K_EINVAL }
             status?.pointee = ended

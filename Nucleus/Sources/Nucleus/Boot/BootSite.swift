@@ -66,7 +66,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         if user && actorHostPath == nil {
             return (K_EHOST, KnCap(), "\(request.name): chorus-actor-host is not installed beside the nucleus")
         }
-        let actor = site.createActor(name: request.name, privilege: request.privilege, system: true)
+        let actor = site.createActor(name: request.name, privilege: request.privilege, system: request.isSystem)
         actor.limits = request.limits
         let server: any LoadedActor
         if user {

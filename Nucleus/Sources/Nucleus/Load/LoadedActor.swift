@@ -32,18 +32,23 @@ struct LoadRequest: Sendable {
     let object: String
     let options: String
     let privilege: Int32
+    /// May issue privileged calls.
+    let isSystem: Bool
     let groupStamp: UInt32
     let generation: UInt32
     let limits: ActorLimits
 
     init?(_ args: KnLoadArgs) {
-        guard let name = args.name, let object = args.object,
-            args.privilege == K_SUPACTOR || args.privilege == K_USERACTOR
-        else { return nil }
+        guard let name = args.name, let object = args.object else { return nil }
+        switch args.privilege {
+        case K_SUPACTOR, K_USERACTOR: isSystem = true
+        case K_USERACTOR | K_LOAD_UNPRIVILEGED: isSystem = false
+        default: return nil
+        }
         self.name = String(cString: name)
         self.object = String(cString: object)
         options = args.options.map { String(cString: $0) } ?? ""
-        privilege = args.privilege
+        privilege = args.privilege & ~K_LOAD_UNPRIVILEGED
         groupStamp = args.groupStamp
         generation = args.generation
         limits = ActorLimits(memory: args.memoryLimit, threads: args.threadLimit, ports: args.portLimit)

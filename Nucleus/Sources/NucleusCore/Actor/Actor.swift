@@ -29,6 +29,9 @@ public final class Actor: @unchecked Sendable {
     var defaultPort: Port!
 
     let account = MemoryAccount()
+    /// Of a UNIX actor: calls of its threads that wait, and bytes in messages sent to it.
+    let processWaits = Quota()
+    let mail = Quota()
 
     struct State {
         var name: String

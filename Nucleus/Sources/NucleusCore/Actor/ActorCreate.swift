@@ -11,6 +11,7 @@ extension Site {
                 self, cap: newCap(.actor), name: name, privilege: privilege, privileged: system, creator: creator,
                 status: status)
             if let creator { actor.protection.id = creator.protection.id }
+            if privilege == K_UNIXACTOR { actor.limits.ports = UInt32(K_USR_PORTMAX) }
             guard let port = try? createPort(actor, isDefault: true) else { continue }
             actor.defaultPort = port
             if actors.insert(actor.cap.ui.raw, actor) {
@@ -32,7 +33,7 @@ extension Site {
         let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }
         for thread in ownThreads where !thread.isForeign { thread.doom() }
         let me = Thread.current(self)
-        // A UNIX actor makes no nucleus calls: nobody blocks in a call of its, and it owns no events or semaphores.
+        // The calls of a UNIX actor ended with its threads, and it owns no events or semaphores.
         if !actor.isUnix { endCalls(actor) }
         deletePorts(actor, me)
         if !actor.isUnix { deleteCallObjects(actor, me) }

@@ -6,17 +6,25 @@ final class Group: Sendable {
     let cap: KnCap
     private let state = Mutex(State())
 
+    /// Made for an actor without privileges: it is there only while it has members. Names and keys need no object.
+    let isTransient: Bool
+
     private struct State {
         var members: [Port] = []
         var next = 0
+        /// Empty and out of the table: nobody comes in any more.
+        var retired = false
     }
 
-    init(_ cap: KnCap) { self.cap = cap }
+    init(_ cap: KnCap, transient: Bool = false) {
+        self.cap = cap
+        isTransient = transient
+    }
 
     /// False if it is in already.
     func insert(_ port: Port) -> Bool {
         state.withLock { state in
-            if state.members.contains(where: { $0 === port }) { return false }
+            if state.retired || state.members.contains(where: { $0 === port }) { return false }
             state.members.append(port)
             return true
         }
@@ -27,6 +35,18 @@ final class Group: Sendable {
         state.withLock { state in
             guard let index = state.members.firstIndex(where: { $0 === port }) else { return false }
             state.members.remove(at: index)
+            return true
+        }
+    }
+
+    var isRetired: Bool { state.withLock { $0.retired } }
+
+    /// True, once, for the one who has to take it out of the table.
+    func retireIfEmpty() -> Bool {
+        guard isTransient else { return false }
+        return state.withLock { state in
+            guard !state.retired, state.members.isEmpty else { return false }
+            state.retired = true
             return true
         }
     }

@@ -5,8 +5,7 @@ extension Site {
     /// A new group whose key is random; the name follows from the key.
     func allocateGroup() -> Group {
         while true {
-            let key = KnKey(raw: host.random64() | 1)
-            let group = Group(KnCap(ui: KnUniqueId(.dynamicGroup, groupKey: key), key: key))
+            let group = Group(newGroupCap())
             if groups.insert(group.cap.ui.raw, group) { return group }
         }
     }
@@ -35,7 +34,8 @@ extension Site {
     }
 
     func insert(_ port: Port, _ group: Group) throws(KnError) {
-        let result = port.withRoom { _, _ -> Int32 in
+        let result = port.withRoom { _, owner -> Int32 in
+            if !owner.isPrivileged, port.groups.count >= Int(K_USR_GRPMAX) { return K_ENOMEM }
             guard group.insert(port) else { return K_EEXIST }
             port.groups.append(group)
             return K_OK
@@ -47,7 +47,7 @@ extension Site {
     func remove(_ port: Port, _ group: Group) throws(KnError) {
         let found = port.withRoom { _, _ in
             port.groups.removeAll { $0 === group }
-            return group.remove(port)
+            return leave(port, group)
         }
         guard found == true else { throw .unknown }
     }

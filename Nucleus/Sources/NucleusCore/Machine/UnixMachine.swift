@@ -31,6 +31,8 @@ public protocol UnixMachine: AnyObject, Sendable {
     func exceptionHandler(_ owner: Actor, _ handler: KnExcHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
     func abortHandler(_ owner: Actor, _ handler: KnAbortHdl?, _ cookie: UnsafeMutableRawPointer?) -> Int32
     func trapComplete(_ thread: Thread, _ result: Int64, context: Bool) -> Int32
+    /// Ends a parked nucleus call of the thread itself.
+    func callComplete(_ thread: Thread, _ result: Int32)
 
     func copyIn(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32
     func copyInString(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32)

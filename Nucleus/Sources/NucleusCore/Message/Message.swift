@@ -38,7 +38,22 @@ final class Message: @unchecked Sendable {
         }
     }
 
-    deinit { annex.deallocate() }
+    /// Bytes that the receiver's mail account answers for.
+    private var charged: Quota?
+
+    /// False if the receiver, a process, has been sent more than it may keep.
+    func charge(to actor: Actor) -> Bool {
+        let bytes = Int(K_CMSGANNEXSIZE) + Int(bodySize)
+        guard actor.isUnix else { return true }
+        guard actor.mail.take(bytes, most: Int(K_USR_MSGMAX)) else { return false }
+        charged = actor.mail
+        return true
+    }
+
+    deinit {
+        charged?.give(Int(K_CMSGANNEXSIZE) + Int(bodySize))
+        annex.deallocate()
+    }
 
     var body: UnsafeMutableRawPointer { annex + Int(K_CMSGANNEXSIZE) }
 

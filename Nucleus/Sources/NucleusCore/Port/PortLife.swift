@@ -75,7 +75,7 @@ extension Room {
         ports[port.li] = nil
         port.deleted.store(true, ordering: .releasing)
         port.gate.close()
-        for group in port.groups { group.remove(port) }
+        for group in port.groups { port.site.leave(port, group) }
         port.groups = []
         drop(port, code)
         for (id, message) in held where message.port === port {

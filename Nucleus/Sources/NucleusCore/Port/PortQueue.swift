@@ -6,7 +6,7 @@ extension Port {
     /// nucleus thread.
     func enqueue(_ message: Message) -> Int32 {
         let result = withRoom { room, actor -> Int32 in
-            guard queue.count < Int(K_CPORTQUEUE) else { return K_EFULL }
+            guard queue.count < Int(K_CPORTQUEUE), message.charge(to: actor) else { return K_EFULL }
             queue.append(message)
             if connection == .connected { schedule() } else { room.dispatch(self) }
             actor.messages.wrappingAdd(1, ordering: .relaxed)

@@ -35,6 +35,11 @@ final class ShardTable<Value: AnyObject & Sendable>: @unchecked Sendable {
         shard(name).pointee.withLock { $0.removeValue(forKey: name) }
     }
 
+    /// Only if it is this very object that has the name.
+    func remove(_ name: UInt64, _ value: Value) {
+        shard(name).pointee.withLock { if $0[name] === value { $0[name] = nil } }
+    }
+
     /// A copy of all objects, taken shard by shard.
     var all: [Value] {
         var values: [Value] = []

@@ -29,6 +29,11 @@ public final class Site: @unchecked Sendable {
     let lastTransaction: Atomic<UInt64>
     let messageOrder = Atomic<UInt64>(0)
     let messageWorkers = Workers(name: "kn-message", limit: 16)
+    /// Wait in the place of UNIX processes whose trap is parked in a nucleus call.
+    let processWorkers = Workers(name: "kn-process", limit: Site.mostProcessWaits)
+    let processWaits = Quota()
+    /// UNIX processes may use CHORUS IPC.
+    public let processIpc = Atomic<Bool>(true)
     let eventWorkers = Workers(name: "kn-event", limit: 8)
     /// Black box: the last events of the site.
     public let trace: TraceRing
@@ -65,6 +70,7 @@ public final class Site: @unchecked Sendable {
         for actor in actors.all where actor !== kernel { deleteActor(actor) }
         messageWorkers.stop()
         eventWorkers.stop()
+        processWorkers.stop()
         deleteActor(kernel)
     }
 

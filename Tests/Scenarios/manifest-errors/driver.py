@@ -97,7 +97,7 @@ object_refused("the nucleus as a server", LIB / "libNucleus.so", "nucleus", "ser
 object_refused("a driver as a server", compiled("driver", CONSTRUCTOR + NOTE + 'KN_NOTE(K_KIND_DRIVER, "D", "1");\n' + ENTRY),
                "driver", "server")
 object_refused("another major ABI", compiled("major", CONSTRUCTOR + '#include <chorus/knNote.h>\n#undef K_ABI_MAJOR\n#define K_ABI_MAJOR 2u\n'
-                                             'KN_NOTE(K_KIND_SERVER, "S", "1");\n' + ENTRY), "2.0", "1.")
+                                             'KN_NOTE(K_KIND_SERVER, "S", "1");\n' + ENTRY), "ABI 2.", "ABI 1.")
 object_refused("a newer minor ABI", compiled("minor", CONSTRUCTOR + '#include <chorus/knNote.h>\n#undef K_ABI_MINOR\n#define K_ABI_MINOR 9u\n'
                                              'KN_NOTE(K_KIND_SERVER, "S", "1");\n' + ENTRY), "1.9", "1.0")
 object_refused("no entry", compiled("entry", CONSTRUCTOR + NOTE + 'KN_NOTE(K_KIND_SERVER, "S", "1");\nint other;\n'), "kn_actor_main")

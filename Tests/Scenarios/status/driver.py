@@ -69,7 +69,7 @@ check("arguments are the program's", result.out == b"zero 2 --\n", result)
 result = run([BOX, "sh", "-c", "echo changed > kept; cat kept; ls"])
 check("it may write where it is", result.out.startswith(b"changed\n"), result)
 if NATIVE:  # only a site has a layer of memory and another root
-    print("ok in memory only\nok another root\nok which is not changed")
+    print("ok in memory only\nok another root\nok which is not changed\nok no such directory to start in")
 else:
     check("in memory only", not os.path.exists(os.path.join(WORK, "kept")))
     tree = SCRATCH / "root"
@@ -92,4 +92,8 @@ else:
         text = done.stderr.decode()
         if done.returncode == 0 or not text.strip() or "Fatal" in text or len(text.splitlines()) > 4:
             check(f"{name}: one clear refusal", False, done)
+    done = subprocess.run(places.chorus_run(os.environ["SITE_MANIFEST"], [BOX, "true"], "/no/such/directory", None, ()),
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    check("no such directory to start in", done.returncode == 125 and b"/no/such/directory" in done.stderr
+          and b"busybox" not in done.stderr, done)
 finish()

@@ -24,6 +24,9 @@ public struct ProgramStart: Sendable {
     /// The process identifier.
     public func start(on site: Site) throws -> Int32 {
         guard let name = words.first, !name.isEmpty else { throw Failure(status: 127, reason: "no program is named") }
+        if let error = directoryError(on: site) {
+            throw Failure(status: 125, reason: "cannot start in \(directory): \(String(cString: strerror(error)))")
+        }
         var worst = ENOENT
         let paths = candidates(name)
         for path in paths {
@@ -45,17 +48,27 @@ public struct ProgramStart: Sendable {
         return path.split(separator: ":", omittingEmptySubsequences: false).map { $0.isEmpty ? name : "\($0)/\(name)" }
     }
 
+    /// Why the directory to start in cannot be that, so that the program is not blamed for it.
+    private func directoryError(on site: Site) -> Int32? {
+        if directory == "/" { return nil }
+        // "/." asks for a directory.
+        return error(of: directory + "/.", mode: UInt64(X_OK), on: site)
+    }
+
     /// A look at the name before a process is made for it. Where the File Manager cannot tell, spawning will.
     private func exists(_ path: String, on site: Site) -> Bool {
+        let error = error(of: path, mode: UInt64(F_OK), on: site)
+        return error != ENOENT && error != ENOTDIR
+    }
+
+    /// What access(2) says of a name; nil: nothing against it, or nobody to ask.
+    private func error(of path: String, mode: UInt64, on site: Site) -> Int32? {
         var request = MixObjRequest()
         request.op = UInt32(FILE_ACCESS)
         request.cred.capabilities = UInt32(MIX_CAP_ROOT)
-        do throws(LoadError) {
-            let diag = try site.call(K_STAMP_FILE, request, body: Array(path.utf8) + [0]).reply.diag
-            return diag != -Int64(ENOENT) && diag != -Int64(ENOTDIR)
-        } catch {
-            return true
-        }
+        request.arg.2 = mode
+        guard let answer = try? site.call(K_STAMP_FILE, request, body: Array(path.utf8) + [0]) else { return nil }
+        return answer.reply.diag < 0 ? Int32(truncatingIfNeeded: -answer.reply.diag) : nil
     }
 
     private func spawn(_ path: String, on site: Site) throws(LoadError) -> Int64 {

@@ -204,9 +204,11 @@ extension HostStream: InputSink, OutputSource {
         }
     }
 
-    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        state.withLock { $0.output.take(into: buffer) }
+    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, epoch: UInt64) {
+        (state.withLock { $0.output.take(into: buffer) }, 0)
     }
+
+    var outputEpoch: UInt64 { 0 }
 
     func outputMoved() { change { _ in } }
 

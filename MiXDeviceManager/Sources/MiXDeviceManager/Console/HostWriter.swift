@@ -4,7 +4,10 @@ import Synchronization
 
 /// Where a HostWriter gets its bytes.
 protocol OutputSource: AnyObject, Sendable {
-    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int
+    /// Bytes, and the epoch that they are of.
+    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, epoch: UInt64)
+    /// Grows when output is thrown away, on its way to the host too (^C, tcflush(3)).
+    var outputEpoch: UInt64 { get }
     /// Bytes were taken, or the last one arrived.
     func outputMoved()
     func outputFailed(_ code: Int32)
@@ -16,7 +19,7 @@ protocol OutputSource: AnyObject, Sendable {
 /// does not, a thread waits for the host and goes on. The host's descriptor is shared with the world outside, so its
 /// flags are never touched: a terminal or pipe is opened anew for writing without blocking.
 final class HostWriter: @unchecked Sendable {
-    // Sendable: `chunk`, `from`, `to` and `failed` belong to the holder of the writer's role (`requests` > 0).
+    // Sendable: `chunk`, `from`, `to`, `epoch` and `failed` belong to the holder of the writer's role (`requests` > 0).
     private let descriptor: Int32
     private let owned: Bool
     private let style: Style
@@ -31,6 +34,7 @@ final class HostWriter: @unchecked Sendable {
     private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 16)
     private var from = 0
     private var to = 0
+    private var epoch: UInt64 = 0
     private var failed = false
 
     private enum Style { case nonblocking, socket, blocking }
@@ -80,7 +84,12 @@ final class HostWriter: @unchecked Sendable {
             while true {
                 if from == to {
                     from = 0
-                    to = source.takeOutput(into: chunk)
+                    let taken = source.takeOutput(into: chunk)
+                    to = taken.count
+                    if taken.epoch != epoch {
+                        epoch = taken.epoch
+                        flushHost()
+                    }
                     if to == 0 { break }
                     source.outputMoved()
                 }
@@ -94,6 +103,7 @@ final class HostWriter: @unchecked Sendable {
                 } else if count == -EAGAIN {
                     if mayBlock { waitForHost() } else { return passOn(source) }
                     if stopping.load(ordering: .relaxed) { return }
+                    if source.outputEpoch != epoch { from = to }
                 } else if count != -EINTR {
                     failed = true
                     source.outputFailed(Int32(-count))
@@ -115,6 +125,13 @@ final class HostWriter: @unchecked Sendable {
             let count = write(descriptor, bytes.baseAddress, bytes.count)
             return count < 0 ? -Int(errno) : count
         }
+    }
+
+    /// What a host terminal has not shown yet is thrown away with the rest. Not from the background, where it would stop us.
+    private func flushHost() {
+        guard style == .nonblocking, isatty(descriptor) == 1 else { return }
+        let foreground = tcgetpgrp(descriptor)
+        if foreground < 0 || foreground == getpgrp() { tcflush(descriptor, TCOFLUSH) }
     }
 
     private func waitForHost() {

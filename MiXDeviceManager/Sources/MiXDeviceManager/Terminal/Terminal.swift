@@ -53,6 +53,7 @@ final class Terminal: Sendable {
         var drainers: Set<UInt64> = []  // owners whose tcdrain waits
         var lastInput: UInt64 = 0
         var inputRefused = false
+        var flushesSeen: UInt64 = 0  // epochs of output that the far side was told of
     }
 
     init(
@@ -111,7 +112,8 @@ extension Terminal.State {
             for signal in line.signals { effects.signals.append((signal, foreground)) }
             line.signals.removeAll()
         }
-        if !line.output.isEmpty { effects.output = true }
+        if !line.output.isEmpty || line.outputEpoch != flushesSeen { effects.output = true }
+        flushesSeen = line.outputEpoch
         if inputRefused && line.canReceive {
             inputRefused = false
             effects.inputRoom = true

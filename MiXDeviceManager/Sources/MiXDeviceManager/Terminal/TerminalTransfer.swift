@@ -89,9 +89,11 @@ extension Terminal: InputSink, OutputSource {
 
     func inputEnded(_ code: Int32) { hangUp(forGood: true) }
 
-    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        state.withLock { $0.line.output.take(into: buffer) }
+    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, epoch: UInt64) {
+        state.withLock { ($0.line.output.take(into: buffer), $0.line.outputEpoch) }
     }
+
+    var outputEpoch: UInt64 { state.withLock { $0.line.outputEpoch } }
 
     /// Output went on its way or arrived: echo that waited may follow, and writers may go on.
     func outputMoved() {

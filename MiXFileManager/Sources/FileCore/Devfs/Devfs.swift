@@ -7,6 +7,8 @@ struct DeviceBinding: Sendable {
     var serverTail: UInt32
     var keyObject: UInt64
     var keyTag: UInt64
+    /// Of its node in devfs, by which a device that was opened is known again (ttyname(3)).
+    var ino: UInt64
 }
 
 /// Which server serves a device number. Any node with that number leads there, in whatever file system it lies.
@@ -65,12 +67,12 @@ final class Devfs: Tmpfs, @unchecked Sendable {
     override var isShared: Bool { true }
 
     /// Puts a node at `path`, making directories on the way; one that is there already is replaced.
-    func register(_ path: [UInt8], _ new: NewNode) throws(Errno) {
+    func register(_ path: [UInt8], _ new: NewNode) throws(Errno) -> Inode {
         let (directory, name) = try locate(path, making: true)
         do throws(Errno) { try directory.remove(name, directory: false) } catch {
             if error != .ENOENT { throw error }
         }
-        _ = try directory.make(name, new)
+        return try directory.make(name, new)
     }
 
     func unregister(_ path: [UInt8]) throws(Errno) -> TmpNode? {

@@ -26,6 +26,13 @@ extension FileServer {
         }
         if code < 0 { throw .EIO }
         if answer.diag < 0 { throw Errno(Int32(truncatingIfNeeded: -answer.diag)) }
+        // A device server knows no file system: its device is the node that it registered, as fstat(2) has it.
+        if let device = devices.find(type: stat.mode & Linux.S_IFMT, rdev: stat.rdev),
+            device.serverHead == other.serverHead, device.serverTail == other.serverTail
+        {
+            stat.dev = devfs.dev
+            stat.ino = device.ino
+        }
         reply.annex.mode = stat.mode
         reply.annex.size = stat.size
         reply.annex.ino = stat.ino

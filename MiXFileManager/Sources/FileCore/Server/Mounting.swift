@@ -71,14 +71,14 @@ extension FileServer {
         let type = mode & Linux.S_IFMT
         guard type == Linux.S_IFCHR || type == Linux.S_IFBLK, request.caller.isRoot else { throw .EINVAL }
         let name = Array(try request.string())
-        try devfs.register(
+        let node = try devfs.register(
             name, NewNode(mode: mode, uid: request.caller.uid, gid: request.caller.gid, rdev: request.arg1))
         devices.set(
             type: type, rdev: request.arg1,
             DeviceBinding(
                 serverHead: UInt32(truncatingIfNeeded: request.arg2),
                 serverTail: UInt32(truncatingIfNeeded: request.arg3),
-                keyObject: request.key.object, keyTag: request.key.tag))
+                keyObject: request.key.object, keyTag: request.key.tag, ino: node.ino))
     }
 
     func unregisterDevice(_ request: Request) throws(Errno) {

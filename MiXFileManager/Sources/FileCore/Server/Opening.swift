@@ -85,7 +85,8 @@ extension FileServer {
         if !directory.inode.isDirectory { throw .ENOTDIR }
         try checkWritable(directory, request.caller)
         let mode = Linux.S_IFREG | UInt32(truncatingIfNeeded: request.arg2) & 0o7777
-        let inode = try directory.inode.makeTemporary(try newNode(mode, in: directory, request.caller))
+        let inode = try directory.inode.makeTemporary(
+            try newNode(mode, in: directory, request.caller), linkable: flags & Linux.O_EXCL == 0)
         let place = Location(directory.mount, inode, directory: directory.inode)
         try finishRegular(place, flags & ~Handle.runs, &reply)
     }

@@ -55,5 +55,5 @@ extension FileServer {
     }
 }
 
-/// "MiXFile1": the format's name and version.
-let stateMagic: UInt64 = 0x4d69_5846_696c_6531
+/// "MiXFile2": the format's name and version.
+let stateMagic: UInt64 = 0x4d69_5846_696c_6532

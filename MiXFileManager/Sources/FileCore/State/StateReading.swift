@@ -11,7 +11,7 @@ enum StateReading {
             let rdev = try input.word()
             let binding = DeviceBinding(
                 serverHead: try input.half(), serverTail: try input.half(), keyObject: try input.word(),
-                keyTag: try input.word())
+                keyTag: try input.word(), ino: try input.word())
             server.devices.set(type: type, rdev: rdev, binding)
         }
 

@@ -15,6 +15,7 @@ enum StateWriting {
             out.put(device.binding.serverTail)
             out.put(device.binding.keyObject)
             out.put(device.binding.keyTag)
+            out.put(device.binding.ino)
         }
 
         let mounts = server.names.all

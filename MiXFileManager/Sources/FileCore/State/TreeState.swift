@@ -34,7 +34,7 @@ enum TreeState {
             out.put(node.target)
             for time in [node.atime, node.mtime, node.ctime, node.btime] { out.put(time) }
             out.put(node.isRemoved)
-            out.put(node.isTemporary)
+            out.put(node.isLinkable)
             out.put(node.writesSeen)
             out.put(node.segment, lent: &lent)
         }
@@ -93,7 +93,7 @@ enum TreeState {
             node.ctime = try input.time()
             node.btime = try input.time()
             node.isRemoved = try input.flag()
-            node.isTemporary = try input.flag()
+            node.isLinkable = try input.flag()
             node.writesSeen = try input.word()
             node.segment = try segments.read(&input)
             nodes.append(node)

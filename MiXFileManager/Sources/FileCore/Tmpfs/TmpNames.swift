@@ -12,13 +12,14 @@ extension TmpNode {
     final func lockedLink(_ name: Name, _ inode: Inode) throws(Errno) {
         guard let node = inode as? TmpNode, node.tree === tree else { throw .EXDEV }
         if node.isDirectory { throw .EPERM }
-        if node.nlink == 0, !node.isTemporary { throw .ENOENT }
+        if node.nlink == 0, !node.isLinkable { throw .ENOENT }
         if node.nlink >= 1 << 30 { throw .EMLINK }
         if isRemoved { throw .ENOENT }
         if try lockedFind(name) != nil { throw .EEXIST }
         try lockedOwnMeta()
         try node.lockedOwnMeta()
         node.nlink += 1
+        node.isLinkable = false
         node.ctime = .now
         attach(name, node)
     }

@@ -21,8 +21,8 @@ class TmpNode: Inode, @unchecked Sendable {
     var name: Name?
     var subdirectories: UInt64 = 0
     var isRemoved = false
-    /// Made by O_TMPFILE: the one file without a name that may get one (open(2)).
-    var isTemporary = false
+    /// Made by O_TMPFILE without O_EXCL: the one file without a name that may get one, once (open(2)).
+    var isLinkable = false
 
     var segment: Segment?
     /// Count of writes the segment had when mtime was set by hand; a later write makes the segment's time count.
@@ -190,14 +190,14 @@ class TmpNode: Inode, @unchecked Sendable {
         return try lockedMake(name, new)
     }
 
-    override func makeTemporary(_ new: NewNode) throws(Errno) -> Inode {
+    override func makeTemporary(_ new: NewNode, linkable: Bool) throws(Errno) -> Inode {
         guard isDirectory else { throw .ENOTDIR }
         tree.lock.lock()
         defer { tree.lock.unlock() }
         if isRemoved { throw .ENOENT }
         let node = tree.newNode(new)
         node.nlink = 0
-        node.isTemporary = true
+        node.isLinkable = linkable
         return node
     }
 

@@ -54,7 +54,8 @@ class Inode: @unchecked Sendable {
     /// Name in `parentDirectory`, where the file system knows it.
     var nameInParent: Name? { nil }
     func make(_ name: Name, _ new: NewNode) throws(Errno) -> Inode { throw .EROFS }
-    func makeTemporary(_ new: NewNode) throws(Errno) -> Inode { throw .EOPNOTSUPP }
+    /// A file without a name; `linkable`: it may get one (O_TMPFILE without O_EXCL).
+    func makeTemporary(_ new: NewNode, linkable: Bool) throws(Errno) -> Inode { throw .EOPNOTSUPP }
     func link(_ name: Name, _ inode: Inode) throws(Errno) { throw .EROFS }
     func remove(_ name: Name, directory: Bool) throws(Errno) { throw .EROFS }
     func rename(_ name: Name, to directory: Inode, _ newName: Name, flags: UInt32) throws(Errno) { throw .EROFS }

@@ -52,6 +52,10 @@ extension ProcessManager {
             reply.value.0 = UInt64(UInt32(bitPattern: try waitSpawned(Int32(truncatingIfNeeded: request.arg.0))))
         case OBJ_WATCH:
             reply.events = try watchSpawned(request)
+        case OBJ_STAT:
+            // stat(2) of /proc/PID/fd/N, asked by the File Manager where N is a pipe or another object of ours.
+            guard let description = LocalKey.find(self, request.key) else { throw .ENOENT }
+            return (reply, withUnsafeBytes(of: try description.stat(request.cred)) { Array($0) })
         case PROC_KILL:
             try SignalCalls.send(
                 self, from: nil, pid: Int32(truncatingIfNeeded: request.arg.0),

@@ -47,6 +47,19 @@ import Testing
         #expect(client.signals.count == before)
     }
 
+    /// What a flooding program wrote is not shown after ^C: neither what waits here nor what waits in the host.
+    @Test func interruptDropsTheOutput() throws {
+        let (host, client, key) = try console()
+        let flood = String(repeating: "flood ", count: 1000)
+        #expect(client.eventually { client.write(key, flood) == again })  // nobody looks at the screen: all is full
+        host.type("\u{3}")
+        #expect(client.eventually { client.ask(DEV_CONSOLE_DRAIN, key).diag == 0 })
+        let screen = host.screen(until: "^C")
+        #expect(screen.hasSuffix("^C") && screen.utf8.count < 4096 + 2)  // what the host's master has is beyond recall
+        #expect(client.write(key, "prompt") == 6)
+        #expect(host.screen(until: "prompt") == "prompt")
+    }
+
     @Test func watchesFireOnceAndAreNeverLost() throws {
         let (host, client, key) = try console()
         #expect(client.watch(key, 0x41, event: 1) == 0)

@@ -29,6 +29,8 @@ final class HostWriter: @unchecked Sendable {
     private let ended: SemaphoreHandle
     private let requests = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
+    /// The epoch in which a waiting writer was last woken.
+    private let told = Atomic<UInt64>(0)
     private let source = Mutex<(any OutputSource)?>(nil)
     private let thread = Mutex(false)
     private let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 16384, alignment: 16)
@@ -69,7 +71,12 @@ final class HostWriter: @unchecked Sendable {
     var pending: Bool { requests.load(ordering: .acquiring) != 0 }
 
     func kick(_ source: any OutputSource) {
-        guard requests.add(1, ordering: .acquiringAndReleasing).oldValue == 0 else { return }
+        guard requests.add(1, ordering: .acquiringAndReleasing).oldValue == 0 else {
+            // Who writes may be waiting for the host with what nobody wants any more.
+            let epoch = source.outputEpoch
+            if told.exchange(epoch, ordering: .relaxed) != epoch { wake.kick() }
+            return
+        }
         if style == .blocking {
             passOn(source)
         } else {

@@ -83,11 +83,15 @@ extension FileServer {
         let caller = request.caller
         guard let source = try existing(from.directory, name, caller) else { throw .ENOENT }
         let target = try existing(to.directory, newName, caller)
+        if target != nil, flags & Linux.RENAME_NOREPLACE != 0 { throw .EEXIST }
+        if flags & Linux.RENAME_EXCHANGE != 0 {
+            guard let target else { throw .ENOENT }
+            if to.slash, !target.inode.isDirectory { throw .ENOTDIR }
+        }
         if !source.inode.isDirectory {
             if from.slash { throw .ENOTDIR }
             if to.slash, flags & Linux.RENAME_EXCHANGE == 0 { throw .ENOTDIR }
         }
-        if target != nil, flags & Linux.RENAME_NOREPLACE != 0 { throw .EEXIST }
         try checkWritable(from.directory, caller)
         try checkWritable(to.directory, caller)
         if source.mount !== from.directory.mount { throw .EBUSY }

@@ -38,10 +38,8 @@ extension FileServer {
         var result = try walk.run(path)
         for _ in 0...(Linux.maxLinks + 8) {
             guard case .parent(let directory, let name, let slash, _) = result else { throw .EINVAL }
-            guard let name, !slash else {
-                if let name, try existing(directory, name, request.caller) == nil { throw .EISDIR }
-                throw flags & Linux.O_EXCL != 0 ? .EEXIST : .EISDIR
-            }
+            // A name that ends in a slash can only be a directory, whether it is there or not.
+            guard let name, !slash else { throw name == nil && flags & Linux.O_EXCL != 0 ? .EEXIST : .EISDIR }
             guard directory.inode.isDirectory else { throw .ENOTDIR }
             if let place = try existing(directory, name, request.caller) {
                 if flags & Linux.O_EXCL != 0 { throw .EEXIST }

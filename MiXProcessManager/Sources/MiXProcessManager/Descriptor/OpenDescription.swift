@@ -97,6 +97,8 @@ class OpenDescription: @unchecked Sendable {
     func read(_ call: Call, _ ranges: UserRanges, at offset: Int64?) throws(Errno) -> Outcome { throw .EINVAL }
     func write(_ call: Call, _ ranges: UserRanges, at offset: Int64?) throws(Errno) -> Outcome { throw .EINVAL }
     func seek(_ offset: Int64, _ whence: Int32) throws(Errno) -> Int64 { throw .ESPIPE }
+    /// Where those stand that have no position but do not refuse to be asked for one (Linux' noop_llseek).
+    static var noPosition: Int64 { 0 }
     func stat(_ cred: MixCred) throws(Errno) -> MixStat { throw .EBADF }
     func truncate(_ size: UInt64, _ cred: MixCred) throws(Errno) { throw .EINVAL }
     func ioctl(_ call: Call, _ command: UInt32, _ argument: UInt64) throws(Errno) -> Outcome { throw .ENOTTY }

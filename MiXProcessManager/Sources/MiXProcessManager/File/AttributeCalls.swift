@@ -124,16 +124,21 @@ enum AttributeCalls {
             return try apply(call, call.openDescription(number: directory, allowPath: true), change)
         }
         var named = try PathCall(call, FILE_SETATTR, at: directory, path)
+        named.request.offset = UInt64(flags & PathCall.noFollow)
+        guard change.isValid else {  // the name comes first: asked for without a change
+            _ = try named.send(body: path + [0])
+            throw .EINVAL
+        }
         named.request.flags = change.flags
         named.request.arg.2 = UInt64(change.mode)
         named.request.arg.3 = change.owner
-        named.request.offset = UInt64(flags & PathCall.noFollow)
         let body = withUnsafeBytes(of: change.times) { path + [0] + Array($0) }
         _ = try named.send(body: body)
         return .zero
     }
 
     private static func apply(_ call: Call, _ description: OpenDescription, _ change: Change) throws(Errno) -> Outcome {
+        guard change.isValid else { throw .EINVAL }
         guard let remote = description.remote else { return .zero }  // pipes and the like: nobody looks
         var request = remote.request(OBJ_SETATTR, call.process.mixCred())
         request.flags = change.flags
@@ -156,6 +161,7 @@ private struct Change {
     var mode: UInt32 = 0
     var owner: UInt64 = 0
     var times = MixTimes()
+    var isValid = true
 
     mutating func setMode(_ wanted: UInt32) {
         flags |= MIX_ATTR_MODE
@@ -190,10 +196,9 @@ private struct Change {
             times.mtimeNsec *= 1000
             return
         }
-        for nanoseconds in [times.atimeNsec, times.mtimeNsec] {
-            guard 0..<1_000_000_000 ~= nanoseconds || nanoseconds == Self.now || nanoseconds == Self.omit else {
-                throw .EINVAL
-            }
+        for nanoseconds in [times.atimeNsec, times.mtimeNsec]
+        where !(0..<1_000_000_000 ~= nanoseconds || nanoseconds == Self.now || nanoseconds == Self.omit) {
+            isValid = false
         }
         if times.atimeNsec == Self.omit { flags &= ~MIX_ATTR_ATIME }
         if times.mtimeNsec == Self.omit { flags &= ~MIX_ATTR_MTIME }

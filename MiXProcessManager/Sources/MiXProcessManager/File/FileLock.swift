@@ -9,8 +9,8 @@ enum FileLock {
     static func owner(ofProcess pid: Int32) -> UInt64 { 1 << 63 | UInt64(UInt32(bitPattern: pid)) }
 
     @Sendable private static func flock(_ call: Call) throws(Errno) -> Outcome {
-        let description = try call.openDescription(0)
         let operation = call.uint(1)
+        if operation & 32 != 0 { return .zero }  // LOCK_MAND has meant nothing since Linux 5.5
         let type: UInt32
         switch operation & ~4 {
         case 1: type = MIX_LOCK_SHARED
@@ -18,7 +18,7 @@ enum FileLock {
         case 8: type = MIX_LOCK_UNLOCK
         default: throw .EINVAL
         }
-        guard let remote = description.remote else { return .zero }
+        guard let remote = try call.openDescription(0).remote else { return .zero }
         var request = remote.request(OBJ_LOCK, call.process.mixCred())
         request.flags = type | MIX_LOCK_FLOCK
         return try lock(call, remote, request, wait: operation & 4 == 0)

@@ -29,9 +29,8 @@ final class FileMapping: MappedFile {
 }
 
 extension ProcessManager {
-    /// Where mmap finds the file of a descriptor.
-    func mappedFile(_ call: Call, _ fd: Int32) throws(Errno) -> any MappedFile {
-        let description = try call.openDescription(number: fd)
+    /// What mmap keeps of an open file.
+    func mappedFile(_ call: Call, _ description: OpenDescription) throws(Errno) -> any MappedFile {
         // One object for all areas of a description, so that neighbouring areas can join.
         if let known = description.mapping { return known }
         let protection: UInt32 = description.isWritable ? 3 : 1

@@ -13,13 +13,13 @@ enum NameCalls {
         (
             133, "mknod",
             { (call) throws(Errno) in
-                try mknod(call, PathCall.currentDirectory, call.path(0), call.uint(1), call.uint(2))
+                try mknod(call, PathCall.currentDirectory, 0, call.uint(1), call.uint(2))
             }
         ),
         (
             259, "mknodat",
             { (call) throws(Errno) in
-                try mknod(call, call.int(0), call.path(1), call.uint(2), call.uint(3))
+                try mknod(call, call.int(0), 1, call.uint(2), call.uint(3))
             }
         ),
         (87, "unlink", { (call) throws(Errno) in try unlink(call, PathCall.currentDirectory, call.path(0), 0) }),
@@ -40,13 +40,13 @@ enum NameCalls {
             82, "rename",
             { (call) throws(Errno) in
                 let here = PathCall.currentDirectory
-                return try two(call, FILE_RENAME, here, call.path(0), here, call.path(1), 0)
+                return try two(call, FILE_RENAME, here, 0, here, 1, 0)
             }
         ),
         (
             264, "renameat",
             { (call) throws(Errno) in
-                try two(call, FILE_RENAME, call.int(0), call.path(1), call.int(2), call.path(3), 0)
+                try two(call, FILE_RENAME, call.int(0), 1, call.int(2), 3, 0)
             }
         ),
         (
@@ -55,14 +55,14 @@ enum NameCalls {
                 let flags = call.uint(4)
                 // RENAME_NOREPLACE 1, EXCHANGE 2, WHITEOUT 4; EXCHANGE goes with nothing else.
                 if flags & ~7 != 0 || flags & 2 != 0 && flags & 5 != 0 { throw .EINVAL }
-                return try two(call, FILE_RENAME, call.int(0), call.path(1), call.int(2), call.path(3), flags)
+                return try two(call, FILE_RENAME, call.int(0), 1, call.int(2), 3, flags)
             }
         ),
         (
             86, "link",
             { (call) throws(Errno) in
                 let here = PathCall.currentDirectory
-                return try two(call, FILE_LINK, here, call.path(0), here, call.path(1), 0)
+                return try two(call, FILE_LINK, here, 0, here, 1, 0)
             }
         ),
         (
@@ -70,8 +70,7 @@ enum NameCalls {
             { (call) throws(Errno) in
                 let flags = call.uint(4)
                 if flags & ~(PathCall.follow | PathCall.emptyPath) != 0 { throw .EINVAL }
-                let old = try call.path(1, allowEmpty: flags & PathCall.emptyPath != 0)
-                return try two(call, FILE_LINK, call.int(0), old, call.int(2), call.path(3), flags)
+                return try two(call, FILE_LINK, call.int(0), 1, call.int(2), 3, flags)
             }
         ),
         (
@@ -84,13 +83,13 @@ enum NameCalls {
         (
             89, "readlink",
             { (call) throws(Errno) in
-                try readlink(call, PathCall.currentDirectory, call.path(0), call[1], call.int(2))
+                try readlink(call, PathCall.currentDirectory, 0, call[1], call.int(2))
             }
         ),
         (
             267, "readlinkat",
             { (call) throws(Errno) in
-                try readlink(call, call.int(0), call.path(1, allowEmpty: true), call[2], call.int(3))
+                try readlink(call, call.int(0), 1, call[2], call.int(3))
             }
         ),
     ]
@@ -105,7 +104,7 @@ enum NameCalls {
     }
 
     private static func mknod(
-        _ call: Call, _ directory: Int32, _ path: [UInt8], _ mode: UInt32, _ device: UInt32
+        _ call: Call, _ directory: Int32, _ pathArgument: Int, _ mode: UInt32, _ device: UInt32
     ) throws(Errno) -> Outcome {
         let type = mode & FileMode.typeMask
         switch type {
@@ -115,6 +114,7 @@ enum NameCalls {
         case FileMode.directory: throw .EPERM
         default: throw .EINVAL
         }
+        let path = try call.path(pathArgument)
         var named = try PathCall(call, FILE_MKNOD, at: directory, path)
         let permissions = mode & 0o7777 & ~call.process.umask
         named.request.arg.2 = UInt64(permissions | (type == 0 ? FileMode.regular : type))
@@ -132,15 +132,18 @@ enum NameCalls {
         return .zero
     }
 
+    /// Names in two arguments. Empty ones are the server's to refuse: what is wrong with the first name comes first.
     private static func two(
-        _ call: Call, _ op: UInt32, _ from: Int32, _ old: [UInt8], _ to: Int32, _ new: [UInt8], _ flags: UInt32
+        _ call: Call, _ op: UInt32, _ from: Int32, _ first: Int, _ to: Int32, _ second: Int, _ flags: UInt32
     ) throws(Errno) -> Outcome {
+        let old = try call.path(first, allowEmpty: true)
+        let new = try call.path(second, allowEmpty: true)
         var named = try PathCall(call, op, at: from, old)
         let root = call.process.root.key
-        let second = new.first == UInt8(ascii: "/") ? root : try PathCall.start(call, to)
+        let target = new.first == UInt8(ascii: "/") ? root : try PathCall.start(call, to)
         named.request.flags = flags
-        named.request.arg.2 = second.object
-        named.request.arg.3 = second.tag
+        named.request.arg.2 = target.object
+        named.request.arg.3 = target.tag
         named.request.offset = root.object
         named.request.size = root.tag
         _ = try named.send(body: old + [0] + new + [0])
@@ -156,9 +159,11 @@ enum NameCalls {
     }
 
     private static func readlink(
-        _ call: Call, _ directory: Int32, _ path: [UInt8], _ target: UInt64, _ room: Int32
+        _ call: Call, _ directory: Int32, _ pathArgument: Int, _ target: UInt64, _ room: Int32
     ) throws(Errno) -> Outcome {
         guard room > 0 else { throw .EINVAL }
+        // Only readlinkat takes an empty path for the descriptor itself.
+        let path = try call.path(pathArgument, allowEmpty: pathArgument == 1)
         var named = try PathCall(call, FILE_READLINK, at: directory, path)
         named.request.flags = path.isEmpty ? PathCall.emptyPath : 0
         named.request.size = 4096

@@ -53,6 +53,9 @@ enum OpenCalls {
         _ call: Call, _ directory: Int32, _ address: UInt64, _ wanted: UInt32, _ mode: UInt32, resolve: UInt64
     ) throws(Errno) -> Outcome {
         if let opening = call.kept as? FifoOpening { return try opening.goOn(call) }
+        // Flags that contradict each other are refused before the name is looked at.
+        let both = FileFlags.create | FileFlags.directory
+        if wanted & (both | FileFlags.path) == both { throw .EINVAL }
         let path = try call.path(address == call[0] ? 0 : 1)
         try call.process.files.checkRoom(limit: call.descriptorLimit)
         var flags = wanted | FileFlags.large

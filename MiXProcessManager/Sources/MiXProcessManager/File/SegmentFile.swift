@@ -111,7 +111,7 @@ struct SegmentData: Sendable {
     func write(
         _ call: Call, _ ranges: UserRanges, at place: Int64?, or offset: borrowing Mutex<Int64>, append: Bool
     ) throws(Errno) -> Int {
-        if append {
+        if append, ranges.total > 0 {
             // O_APPEND counts for pwrite too on Linux (pwrite(2), BUGS).
             let (moved, behind) = try lock.withLock { () throws(Errno) -> (Int, Int64) in
                 let start = Int64(clamping: try size(call.manager))

@@ -32,9 +32,10 @@ enum SizeCalls {
         (
             285, "fallocate",
             { (call) throws(Errno) in
+                let description = try call.openDescription(0)
                 guard call.long(2) >= 0, call.long(3) > 0 else { throw .EINVAL }
+                guard description.isWritable else { throw .EBADF }
                 guard call.long(2) <= Int64.max - call.long(3) else { throw .EFBIG }
-                let description = try call.writable(0)
                 if call.uint(1) & 1 == 0, call[2] + call[3] > call.process.limits[.fileSize].soft {
                     call.raise(Signal.xfsz)
                     throw .EFBIG
@@ -46,7 +47,7 @@ enum SizeCalls {
                     if call.uint(1) == 0, try memory.stat(cred).size < end { try memory.truncate(end, cred) }
                     return .zero
                 }
-                guard let remote = description.remote else { throw .ESPIPE }
+                guard let remote = description.remote else { throw description is PipeEnd ? .ESPIPE : .ENODEV }
                 guard remote.mode & FileMode.typeMask == FileMode.regular else { throw .ENODEV }
                 var request = remote.request(OBJ_ALLOCATE, call.process.mixCred())
                 request.offset = call[2]

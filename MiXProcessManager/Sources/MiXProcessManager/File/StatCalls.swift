@@ -26,7 +26,8 @@ enum StatCalls {
             262, "newfstatat",
             { (call) throws(Errno) in
                 let flags = call.uint(3)
-                if flags & ~(PathCall.noFollow | PathCall.emptyPath | 0x800) != 0 { throw .EINVAL }
+                // AT_NO_AUTOMOUNT, and the bits of statx that say how true the answer must be
+                if flags & ~(PathCall.noFollow | PathCall.emptyPath | 0x800 | 0x6000) != 0 { throw .EINVAL }
                 return try put(call, at(call, flags), at: call[2])
             }
         ),
@@ -34,17 +35,16 @@ enum StatCalls {
         (
             21, "access",
             { (call) throws(Errno) in
-                try access(call, PathCall.currentDirectory, call.path(0), call.uint(1), 0)
+                try access(call, PathCall.currentDirectory, 0, call.uint(1), 0)
             }
         ),
-        (269, "faccessat", { (call) throws(Errno) in try access(call, call.int(0), call.path(1), call.uint(2), 0) }),
+        (269, "faccessat", { (call) throws(Errno) in try access(call, call.int(0), 1, call.uint(2), 0) }),
         (
             439, "faccessat2",
             { (call) throws(Errno) in
                 let flags = call.uint(3)
                 if flags & ~(PathCall.noFollow | PathCall.emptyPath | PathCall.effectiveAccess) != 0 { throw .EINVAL }
-                let path = try call.path(1, allowEmpty: flags & PathCall.emptyPath != 0)
-                return try access(call, call.int(0), path, call.uint(2), flags)
+                return try access(call, call.int(0), 1, call.uint(2), flags)
             }
         ),
         (
@@ -119,9 +119,10 @@ enum StatCalls {
     }
 
     private static func access(
-        _ call: Call, _ directory: Int32, _ path: [UInt8], _ mode: UInt32, _ flags: UInt32
+        _ call: Call, _ directory: Int32, _ pathArgument: Int, _ mode: UInt32, _ flags: UInt32
     ) throws(Errno) -> Outcome {
         if mode & ~7 != 0 { throw .EINVAL }
+        let path = try call.path(pathArgument, allowEmpty: flags & PathCall.emptyPath != 0)
         var named = try PathCall(call, FILE_ACCESS, at: directory, path)
         named.request.flags = flags
         named.request.arg.2 = UInt64(mode)

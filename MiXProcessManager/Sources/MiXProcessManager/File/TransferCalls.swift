@@ -7,7 +7,9 @@ enum TransferCalls {
         (
             40, "sendfile",
             { (call) throws(Errno) in
-                let (output, input) = try (call.writable(0), call.readable(1))
+                let input = try call.readable(1)
+                if call[2] != 0, input.isPollable, input.remote == nil { throw .ESPIPE }
+                let output = try call.writable(0)
                 // Only what can be positioned (sendfile(2)): of a terminal or a pipe it would take what it cannot give
                 // back, an end of file among it.
                 if input.isPollable {
@@ -60,15 +62,15 @@ enum TransferCalls {
         (
             326, "copy_file_range",
             { (call) throws(Errno) in
-                let (input, output) = try (call.readable(0), call.writable(2))
-                for file in [input, output] {
-                    if file.mode & FileMode.typeMask == FileMode.directory { throw .EISDIR }
-                    guard file.mode & FileMode.typeMask == FileMode.regular else { throw .EINVAL }
-                }
+                let (input, output) = try (call.openDescription(0), call.openDescription(2))
                 if call.uint(5) != 0 { throw .EINVAL }
-                if output.flags & FileFlags.append != 0 { throw .EBADF }
+                let types = [input.mode & FileMode.typeMask, output.mode & FileMode.typeMask]
+                if types.contains(FileMode.directory) { throw .EISDIR }
+                guard types.allSatisfy({ $0 == FileMode.regular }) else { throw .EINVAL }
+                guard input.isReadable, output.isWritable, output.flags & FileFlags.append == 0 else { throw .EBADF }
                 var transfer = Transfer(call, input, output, count: call[4])
                 try transfer.start(input: call[1], output: call[3])
+                try transfer.boundByInput()
                 return try transfer.run()
             }
         ),
@@ -80,7 +82,7 @@ private struct Transfer {
     private let call: Call
     private let input: OpenDescription
     private let output: OpenDescription
-    private let count: Int
+    private var count: Int
     private let cred: MixCred
     /// Addresses of offsets that stand for the descriptions' own positions; 0: none given.
     private var places: (input: UInt64, output: UInt64) = (0, 0)
@@ -111,7 +113,21 @@ private struct Transfer {
         return value
     }
 
+    /// copy_file_range(2): no more than the file holds now; EINVAL where both are one file and what moves meets itself.
+    mutating func boundByInput() throws(Errno) {
+        let (from, to) = try (input.stat(cred), output.stat(cred))
+        let (start, target) = (inputAt ?? input.position, outputAt ?? output.position)
+        count = min(count, Int(clamping: max(0, Int64(clamping: from.size) - start)))
+        let size = Int64(count)
+        if from.dev == to.dev, from.ino == to.ino, target < start + size, start < target + size { throw .EINVAL }
+    }
+
     func run() throws(Errno) -> Outcome {
+        // splice(2) and tee(2) of nothing ask nobody; sendfile(2) does.
+        if count > 0 || !stopsWhenEmpty, let pipe = (output as? PipeEnd)?.pipe, pipe.ends.readers == 0 {
+            call.raise(Signal.pipe)
+            throw .EPIPE
+        }
         let room = min(count, 65536)
         if room == 0 { return .zero }
         var moved = 0

@@ -44,13 +44,15 @@ struct AddressMap {
         return found
     }
     /// True when no byte of the range is unmapped.
-    func covers(_ start: UInt64, _ end: UInt64) -> Bool {
+    func covers(_ start: UInt64, _ end: UInt64) -> Bool { coveredEnd(start, end) >= end }
+    /// Where the first hole at or behind `start` begins; `end` if there is none before it.
+    func coveredEnd(_ start: UInt64, _ end: UInt64) -> UInt64 {
         var next = start
         for area in areas(in: start, end) {
-            if area.start > next { return false }
+            if area.start > next { break }
             next = area.end
         }
-        return next >= end
+        return min(next, end)
     }
     mutating func remove(_ start: UInt64, _ end: UInt64) {
         let first = index(above: start)

@@ -9,20 +9,26 @@ extension MemoryCalls {
     @Sendable static func mmap(_ call: Call) throws(Errno) -> Outcome {
         let flags = call.uint(3)
         let protection = call.uint(2) & accessMask
-        guard call[1] > 0 else { throw .EINVAL }
         guard call[5] % AddressSpace.page == 0 else { throw .EINVAL }
+        let description = flags & anonymous == 0 ? try call.openDescription(4) : nil
+        guard call[1] > 0 else { throw .EINVAL }
         guard let size = AddressSpace.pageUp(call[1]), size <= AddressSpace.highest else { throw .ENOMEM }
         let kind = flags & 3
-        guard kind == shared || kind == privateMap || kind == sharedValidate else { throw .EINVAL }
         let isShared = kind != privateMap
         var file: (any MappedFile)?
-        if flags & anonymous == 0 {
+        if let description {
             guard call[5].addingReportingOverflow(size).overflow == false else { throw .EOVERFLOW }
-            let found = try call.manager.mappedFile(call, call.int(4))
-            guard found.isReadable else { throw .EACCES }
-            if isShared && protection & 2 != 0 && !found.isWritable { throw .EACCES }
-            file = found
+            // Where it would go comes first, whether it may be mapped second, whether it can be last.
+            if flags & (fixed | fixedNoReplace) != 0 { try checkPlace(call[0], size) }
+            guard kind != 0 else { throw .EINVAL }
+            if isShared && protection & 2 != 0 && !description.isWritable { throw .EACCES }
+            guard description.isReadable else { throw .EACCES }
+            // Linux mounts what pipes, events and the like come from with noexec.
+            let isAnonymous = description.remote == nil && !(description is MemoryFile)
+            if protection & 4 != 0, isAnonymous { throw .EPERM }
+            file = try call.manager.mappedFile(call, description)
         }
+        guard kind == shared || kind == privateMap || kind == sharedValidate else { throw .EINVAL }
         let process = call.process
         let space = process.memory
         var dropped: [MappedArea] = []
@@ -64,13 +70,17 @@ extension MemoryCalls {
         return .done(value: address)
     }
 
+    private static func checkPlace(_ address: UInt64, _ size: UInt64) throws(Errno) {
+        guard address % AddressSpace.page == 0 else { throw .EINVAL }
+        guard address >= AddressSpace.lowest else { throw .EPERM }
+        guard address <= AddressSpace.highest, size <= AddressSpace.highest - address else { throw .ENOMEM }
+    }
+
     private static func choose(
         _ space: AddressSpace, _ hint: UInt64, _ size: UInt64, _ flags: UInt32
     ) throws(Errno) -> UInt64 {
         if flags & (fixed | fixedNoReplace) != 0 {
-            guard hint % AddressSpace.page == 0 else { throw .EINVAL }
-            guard hint >= AddressSpace.lowest else { throw .EPERM }
-            guard hint <= AddressSpace.highest, size <= AddressSpace.highest - hint else { throw .ENOMEM }
+            try checkPlace(hint, size)
             if flags & fixedNoReplace != 0, !space.map.isFree(hint, hint + size) { throw .EEXIST }
             return hint
         }
@@ -93,12 +103,19 @@ extension MemoryCalls {
         let isFixed: UInt32 = 2
         guard flags & ~3 == 0, flags != isFixed, old % AddressSpace.page == 0 else { throw .EINVAL }
         guard let oldSize = AddressSpace.pageUp(call[1]), let size = AddressSpace.pageUp(call[2]), size > 0,
-            oldSize > 0, size <= AddressSpace.highest, old < AddressSpace.highest
+            size <= AddressSpace.highest, old < AddressSpace.highest, oldSize <= AddressSpace.highest - old
         else { throw .EINVAL }
+        if flags & isFixed != 0 {
+            guard call[4] % AddressSpace.page == 0, call[4] >= AddressSpace.lowest, call[4] < AddressSpace.highest,
+                size <= AddressSpace.highest - call[4], call[4] >= old + oldSize || call[4] + size <= old
+            else { throw .EINVAL }
+        }
         let space = call.process.memory
         var dropped: [MappedArea] = []
         let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
-            guard let area = space.map.area(at: old), area.end - old >= oldSize else { throw .EFAULT }
+            guard let area = space.map.area(at: old) else { throw .EFAULT }
+            // From nothing, Linux doubles shared mappings; that is refused here like the private ones.
+            guard oldSize > 0 else { throw area.isShared && flags & mayMove == 0 ? .ENOMEM : .EINVAL }
             if flags & isFixed == 0 {
                 if size == oldSize { return old }
                 if size < oldSize {
@@ -112,12 +129,9 @@ extension MemoryCalls {
                     return old
                 }
             }
+            guard area.end - old >= oldSize else { throw .EFAULT }
             let target: UInt64
             if flags & isFixed != 0 {
-                guard call[4] % AddressSpace.page == 0, call[4] >= AddressSpace.lowest,
-                    call[4] < AddressSpace.highest, size <= AddressSpace.highest - call[4],
-                    call[4] >= old + oldSize || call[4] + size <= old
-                else { throw .EINVAL }
                 target = call[4]
             } else if area.end == old + oldSize, old + size <= AddressSpace.highest,
                 space.map.isFree(old + oldSize, old + size)

@@ -92,21 +92,24 @@ enum MemoryCalls {
         if start == end { return .zero }
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
-            guard space.map.covers(start, end) else { throw .ENOMEM }
-            let areas = space.map.areas(in: start, end)
+            // Up to a hole it takes effect, and then it fails.
+            let mapped = space.map.coveredEnd(start, end)
+            guard mapped > start else { throw .ENOMEM }
+            let areas = space.map.areas(in: start, mapped)
             for area in areas where area.isShared && protection & 2 != 0 {
                 if let file = area.file as? any MappedFile, !file.isWritable { throw .EACCES }
             }
             var actor = call.process.actor
             var region = KnRgnDesc()
             region.startAddr = start
-            region.size = end - start
+            region.size = mapped - start
             region.options = options(protection & accessMask)
             try call.manager.check(call.nucleus.rgnSetProtect(&actor, &region))
             for var area in areas {
                 area.protection = protection & accessMask
                 space.map.insert(area)
             }
+            if mapped < end { throw .ENOMEM }
         }
         return .zero
     }
@@ -119,14 +122,18 @@ enum MemoryCalls {
         if bounds.0 == bounds.1 { return .zero }
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
-            guard space.map.covers(bounds.0, bounds.1) else { throw .ENOMEM }
             // Only MADV_DONTNEED, MADV_FREE and MADV_REMOVE change what a program reads; fork advice would need areas.
-            guard advice == 4 || advice == 8 || advice == 9 || advice == 14 else { return }
-            var actor = call.process.actor
-            var region = KnRgnDesc()
-            region.startAddr = bounds.0
-            region.size = bounds.1 - bounds.0
-            try call.manager.check(call.nucleus.rgnAdvise(&actor, &region, advice == 8 ? 4 : advice))
+            if advice == 4 || advice == 8 || advice == 9 || advice == 14 {
+                for area in space.map.areas(in: bounds.0, bounds.1) {
+                    var actor = call.process.actor
+                    var region = KnRgnDesc()
+                    region.startAddr = area.start
+                    region.size = area.end - area.start
+                    try call.manager.check(call.nucleus.rgnAdvise(&actor, &region, advice == 8 ? 4 : advice))
+                }
+            }
+            // Holes are skipped, and told of at the end (madvise(2)).
+            guard space.map.covers(bounds.0, bounds.1) else { throw .ENOMEM }
         }
         return .zero
     }

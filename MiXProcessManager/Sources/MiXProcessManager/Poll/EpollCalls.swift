@@ -33,6 +33,9 @@ enum EpollCalls {
         ),
     ]
 
+    // EPOLL_CTL_*
+    private static let add: Int32 = 1, remove: Int32 = 2, modify: Int32 = 3
+
     private static func milliseconds(_ call: Call) -> (deadline: UInt64?, polls: Bool) {
         let time = call.int(3)
         return time < 0 ? (nil, false) : (call.deadline(after: UInt64(time) * 1_000_000), time == 0)
@@ -44,20 +47,24 @@ enum EpollCalls {
     }
 
     @Sendable private static func control(_ call: Call) throws(Errno) -> Outcome {
-        let epoll = try set(call)
+        let operation = call.int(1)
+        var (events, data): (UInt32, UInt64) = (0, 0)
+        if operation != remove {
+            // struct epoll_event is packed on x86-64: 12 bytes.
+            events = try call.readStruct(UInt32.self, at: call[3])
+            data = try call.readStruct(UInt64.self, at: call[3] &+ 4)
+        }
+        // Linux asks in this order: both descriptors, whether the target can be polled, whether the first is a set.
+        _ = try call.openDescription(0)
         let target = try call.openDescription(2)
+        guard target.isPollable else { throw .EPERM }
+        let epoll = try set(call)
         if target === epoll { throw .EINVAL }
         let fd = call.int(2)
-        if call.int(1) == 2 {  // EPOLL_CTL_DEL
-            try epoll.remove(fd, target)
-            return .zero
-        }
-        // struct epoll_event is packed on x86-64: 12 bytes.
-        let events = try call.readStruct(UInt32.self, at: call[3])
-        let data = try call.readStruct(UInt64.self, at: call[3] &+ 4)
-        switch call.int(1) {
-        case 1: try epoll.add(fd, target, events: events, data: data)
-        case 3:
+        switch operation {
+        case add: try epoll.add(fd, target, events: events, data: data)
+        case remove: try epoll.remove(fd, target)
+        case modify:
             if events & EpollFile.exclusive != 0 { throw .EINVAL }
             try epoll.modify(fd, target, events: events, data: data)
         default: throw .EINVAL

@@ -60,7 +60,6 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
     // MARK: The set
 
     func add(_ fd: Int32, _ description: OpenDescription, events: UInt32, data: UInt64) throws(Errno) {
-        guard description.isPollable else { throw .EPERM }
         if let inner = description as? EpollFile, inner.reaches(self, depth: 0) { throw .ELOOP }
         let item = EpollItem(self, fd: fd, description, events: events, data: data)
         let isNew = items.withLock { items in
@@ -159,6 +158,7 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
         return ready
     }
 
+    override func seek(_ offset: Int64, _ whence: Int32) throws(Errno) -> Int64 { Self.noPosition }
     override var isPollable: Bool { true }
     override func poll(_ mask: UInt32, arm: Bool) -> UInt32 {
         let pending = items.withLock { items in items.filter { $0.isPending && !$0.isDisabled } }

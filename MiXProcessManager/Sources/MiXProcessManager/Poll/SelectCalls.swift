@@ -35,8 +35,7 @@ enum SelectCalls {
 
     private static func select(_ call: Call, _ deadline: UInt64?, polls: Bool) throws(Errno) -> Outcome {
         guard call.int(0) >= 0 else { throw .EINVAL }
-        // Numbers beyond the table are ignored, as Linux does with its fdtable.
-        let count = min(Int(call.int(0)), call.process.files.slotCount)
+        let count = min(Int(call.int(0)), tableSize(call.process.files.slotCount))
         let bytes = (count + 63) / 64 * 8
         var asked: [DescriptorSet] = []
         for index in 1...3 {
@@ -53,6 +52,13 @@ enum SelectCalls {
         for index in 1...3 where call[index] != 0 { try call.copyOut(answer[index - 1].bytes, to: call[index]) }
         try writeRemaining(call, deadline)
         return .done(Int64(ready))
+    }
+
+    /// Numbers beyond the table are ignored, and Linux' table has 64 places or a power of two from 256 on (fs/file.c).
+    private static func tableSize(_ used: Int) -> Int {
+        var size = 64
+        while size < used { size = max(256, size * 2) }
+        return size
     }
 
     private static func look(

@@ -96,6 +96,7 @@ final class SignalFile: OpenDescription, @unchecked Sendable {
         return bytes
     }
 
+    override func seek(_ offset: Int64, _ whence: Int32) throws(Errno) -> Int64 { Self.noPosition }
     override var isPollable: Bool { true }
     override func poll(_ mask: UInt32, arm: Bool) -> UInt32 {
         let (wanted, process) = state.withLock { ($0.wanted, $0.process) }

@@ -92,6 +92,7 @@ final class TimerFile: OpenDescription, @unchecked Sendable {
         return .done(8)
     }
 
+    override func seek(_ offset: Int64, _ whence: Int32) throws(Errno) -> Int64 { Self.noPosition }
     override var isPollable: Bool { true }
     override func poll(_ mask: UInt32, arm: Bool) -> UInt32 {
         let isReady = lock.withLock {

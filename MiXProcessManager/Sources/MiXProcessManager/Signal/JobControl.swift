@@ -36,7 +36,10 @@ extension ProcessManager {
         guard let parent = process.parent else { return }
         let isStop = code == ChildCode.stopped || code == ChildCode.continued
         let signal = isStop ? Signal.chld : process.exitSignal
-        if signal != 0, !(isStop && parent.actions[Int(Signal.chld)].has(SignalAction.noChildStop)) {
+        let action = parent.actions[Int(Signal.chld)]
+        // Of stops nobody is told who ignores SIGCHLD, even while it is blocked (Linux' do_notify_parent_cldstop).
+        let isUnwanted = isStop && (action.handler == SignalAction.ignore || action.has(SignalAction.noChildStop))
+        if signal != 0, !isUnwanted {
             let info = SignalInfo(
                 signal: signal, code: code,
                 detail: .child(

@@ -31,8 +31,9 @@ def arguments():
 
 
 def build_programs():
-    """The guest programs, and the applets as links, so that scripts use no program but busybox."""
+    """The guest programs, the subsystems, and the applets as links, so that scripts use no program but busybox."""
     subprocess.run(["make", "-s", "-C", str(places.TESTS / "Programs"), f"OUT={places.PROGRAMS}"], check=True)
+    subprocess.run(["make", "-s", "-C", str(places.TESTS / "Subsystems"), f"TREE={places.BUILD}"], check=True)
     places.APPLETS.mkdir(parents=True, exist_ok=True)
     for applet in subprocess.run([places.BUSYBOX, "--list"], check=True, capture_output=True,
                                  text=True).stdout.split():

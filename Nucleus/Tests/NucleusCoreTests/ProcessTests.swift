@@ -79,7 +79,7 @@ import Testing
         let waiting = bench.start { client.nucleus.call(port.ui).code }
         #expect(bench.untilBlocked(client, "ipcCall"))
         bench.site.renounce(process, bench.site.threads.create(process))
-        #expect(waiting.result() == K_EUNKNOWN)
+        #expect(waiting.result() == K_EPORTDELETED)
         #expect(client.nucleus.send(process.defaultPort.ui, "new program") == K_OK)
         #expect(process.defaultPort.queue.count == 1)
     }

@@ -3,12 +3,12 @@ import Glibc
 import Loader
 import Manifest
 
-/// From a manifest to the exit status of its program; never returns.
+/// From a manifest to the exit status of its program, or of `sysShutdown` where there is none; never returns.
 enum SiteStart {
-    static func run(_ options: SiteOptions, manifest: Manifest, tree: InstallTree, program: ProgramStart) -> Never {
+    static func run(_ options: SiteOptions, manifest: Manifest, tree: InstallTree, program: ProgramStart?) -> Never {
         do {
             let plan = try LoadPlan(manifest, tree: tree)
-            try manifest.checkRunsPrograms()
+            if program != nil { try manifest.checkRunsPrograms() }
             let name = options.name ?? "\(manifest.subsystem.name)-\(getpid())"
             let run = SiteRun(
                 plan: plan, tree: tree, name: name, log: try options.siteLog(), program: program,

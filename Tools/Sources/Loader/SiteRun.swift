@@ -8,14 +8,15 @@ public struct SiteRun {
     public var tree: InstallTree
     public var name: String
     public var log: SiteLog
-    public var program: ProgramStart
+    /// nil: the servers are the whole subsystem, and one of them ends it.
+    public var program: ProgramStart?
     /// Puts the host's terminal into raw mode; true if there is one.
     public var rawTerminal: () -> Bool
     /// A file that is to go even when this process is killed.
     public var removeAtEnd: (String) -> Void
 
     public init(
-        plan: LoadPlan, tree: InstallTree, name: String, log: SiteLog, program: ProgramStart,
+        plan: LoadPlan, tree: InstallTree, name: String, log: SiteLog, program: ProgramStart?,
         rawTerminal: @escaping () -> Bool, removeAtEnd: @escaping (String) -> Void = { _ in }
     ) {
         self.plan = plan
@@ -48,7 +49,7 @@ public struct SiteRun {
         control?.start()
         if isTerminal { watch.tellWindow() }
         do {
-            _ = try program.start(on: site)
+            _ = try program?.start(on: site)
         } catch let failure as ProgramStart.Failure {
             log.line(0, failure.reason)
             return failure.status

@@ -59,9 +59,11 @@ extension Manifest {
         _ = try loadOrder()
     }
 
+    public var runsPrograms: Bool { actors.contains { $0.group?.name == "PROCESS" } }
+
     /// A program needs who makes processes; a manifest that is only checked need not have it.
     public func checkRunsPrograms() throws(ManifestError) {
-        if actors.contains(where: { $0.group?.name == "PROCESS" }) { return }
+        if runsPrograms { return }
         throw Place(file: file, line: actors.last?.place.line ?? 0, key: "actor")
             .error(
                 "no actor serves group PROCESS, which runs programs", "an [[actor]] with group = \"PROCESS\" would do")

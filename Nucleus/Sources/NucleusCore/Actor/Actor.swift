@@ -31,6 +31,8 @@ public final class Actor: @unchecked Sendable {
     let account = MemoryAccount()
     /// Of a UNIX actor: calls of its threads that wait, and bytes in messages sent to it.
     let processWaits = Quota()
+    /// Actors that it made, if it has no privileges.
+    let children = Quota()
     let mail = Quota()
 
     struct State {

@@ -28,6 +28,7 @@ extension Site {
         guard !actor.deleted.exchange(true, ordering: .sequentiallyConsistent) else { return K_EUNKNOWN }
         actors.remove(actor.cap.ui.raw)
         traceActor(K_TR_ACTOR_END, actor, actor.name)
+        deleteChildren(of: actor)
         if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
         (actor.guest as? any ServerHost)?.actorDeleted()
         let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }

@@ -68,7 +68,7 @@ extension Actor {
         let thread = Thread.current(site, in: self)
         // Inside a handler the answer is what the handler leaves in its reply buffers.
         guard thread.frame == nil else { throw .invalid }
-        guard let message = thread.message else { throw .noMessage }
+        guard let message = thread.current, message.holder === self else { throw .noMessage }
         thread.message = nil
         guard let transaction = message.transaction else { return K_OK }
         message.holder?.room.withLock { _ = $0.held.removeValue(forKey: transaction.id) }
@@ -76,7 +76,7 @@ extension Actor {
     }
 
     func ipcGetData(_ body: UnsafeMutableRawPointer?, _ size: UnsafeMutablePointer<UInt32>?) throws(KnError) -> Int32 {
-        guard let message = Thread.current(site, in: self).current else { throw .noMessage }
+        guard let message = Thread.current(site, in: self).current, message.holder === self else { throw .noMessage }
         guard let size else { throw .fault }
         guard !message.bodyTaken else { throw .noMessage }
         let capacity = size.pointee
@@ -93,7 +93,7 @@ extension Actor {
     /// Parks the current message; its id.
     func ipcSave() throws(KnError) -> Int32 {
         let thread = Thread.current(site, in: self)
-        guard let message = thread.current else { throw .noMessage }
+        guard let message = thread.current, message.holder === self else { throw .noMessage }
         let id = room.withLock { room -> Int32 in
             guard room.saved.count < Int(K_CMSGSAVEDMAX) else { return K_EFULL }
             repeat {
@@ -124,7 +124,8 @@ extension Actor {
             guard let head = frame.pointee.head else { throw .noMessage }
             return head.pointee
         }
-        guard let message = thread.message else { throw .noMessage }
+        // On a thread of several actors a message is only whose it is.
+        guard let message = thread.message, message.holder === self else { throw .noMessage }
         return message.head
     }
 }

@@ -49,8 +49,7 @@ extension ProcessCall {
             return K_OK
         default:
             let cap = try memory.read(KnCap(), from: word(0))
-            let port = try site.port(memory.read(KnUniqueId(), from: word(1)))
-            guard port.actor === actor else { throw .privilege }
+            let port = try actor.member(memory.read(KnUniqueId(), from: word(1)))
             if op == K_USR_GRPPORTINSERT {
                 try site.join(port, cap)
             } else {

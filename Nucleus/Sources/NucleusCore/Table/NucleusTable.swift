@@ -97,8 +97,8 @@ extension Actor {
 
     /// A thread the caller may act on: its own, those of actors it created, or any if privileged.
     @inline(__always) func thread(_ li: KnThreadLid) throws(KnError) -> Thread {
-        if li == K_MYSELF { return Thread.current(site, in: self) }
-        let thread = try site.thread(li)
+        // In a handler the calling thread is a client's, or the nucleus' own.
+        let thread = li == K_MYSELF ? Thread.current(site, in: self) : try site.thread(li)
         guard isPrivileged || thread.actor === self || thread.actor.creator === self else { throw .privilege }
         return thread
     }

@@ -12,8 +12,8 @@ extension NucleusTable {
                 if privilege == K_UNIXACTOR, actor.site.unix == nil { throw .notProvided }
                 // The creator's subsystem goes on: a UNIX actor made for another one belongs to the same server.
                 let subsystem = creator.isUnix ? creator.creator : creator
-                let new = actor.site.createActor(
-                    name: NucleusTable.name(name), privilege: privilege, creator: subsystem, status: status)
+                let new = try actor.createChild(
+                    subsystem, name: NucleusTable.name(name), privilege: privilege, status: status)
                 cap.pointee = new.cap
                 return K_OK
             }

@@ -48,6 +48,8 @@ extension NucleusTable {
         table.eventCreate = { me, handler, cookie, event in
             nucleusCall(me) { actor throws(KnError) in
                 if actor.isDeleted { throw .deadActor }
+                let own = actor.isPrivileged ? 0 : actor.site.events.all.count { $0.actor === actor }
+                try actor.needRoom(for: own, of: Bound.events)
                 try event.given().pointee = actor.site.createEvent(actor, handler.given(), cookie)
                 return K_OK
             }

@@ -80,7 +80,9 @@ extension NucleusTable {
         table.portStat = { me, count, stats in
             nucleusCall(me) { actor throws(KnError) in
                 // Deleted in between: an entry of zeros would name nothing.
-                let found = actor.site.ports.all.compactMap { $0.stat() }
+                // A port's name is the right to send: the unprivileged see their own.
+                let ports = actor.site.ports.all.filter { actor.isPrivileged || $0.actor === actor }
+                let found = ports.compactMap { $0.stat() }
                 return try listing(found, count, stats) { $0 }
             }
         }
@@ -91,8 +93,10 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 let group = try group.given()
                 switch options {
+                // For the unprivileged the first member makes the group.
+                case K_DYNAMIC where !actor.isPrivileged: group.pointee = actor.site.newGroupCap()
                 case K_DYNAMIC: group.pointee = actor.site.allocateGroup().cap
-                case K_STATUSER: group.pointee = actor.site.staticGroup(.staticUserGroup, stamp).cap
+                case K_STATUSER: group.pointee = actor.site.staticCap(.staticUserGroup, stamp)
                 case K_STATSYS:
                     try actor.needPrivilege()
                     group.pointee = actor.site.staticGroup(.staticSystemGroup, stamp).cap
@@ -103,21 +107,23 @@ extension NucleusTable {
         }
         table.grpPortInsert = { me, group, port in
             nucleusCall(me) { actor throws(KnError) in
-                let site = actor.site
-                try site.insert(site.port(port.given().pointee), site.group(group.given().pointee))
+                try actor.site.join(actor.member(port.given().pointee), group.given().pointee)
                 return K_OK
             }
         }
         table.grpPortRemove = { me, group, port in
             nucleusCall(me) { actor throws(KnError) in
                 let site = actor.site
-                try site.remove(site.port(port.given().pointee), site.group(group.given().pointee))
+                let port = try actor.member(port.given().pointee)
+                try site.remove(port, site.group(group.given().pointee))
                 return K_OK
             }
         }
         table.grpName = { me, stamp, ui in
             nucleusCall(me) { actor throws(KnError) in
-                try ui.given().pointee = actor.site.staticCap(.staticSystemGroup, stamp).ui
+                // Whoever can send to a server's group may ask it for anything: the unprivileged get the user group's name.
+                let type: UiType = actor.isPrivileged ? .staticSystemGroup : .staticUserGroup
+                try ui.given().pointee = actor.site.staticCap(type, stamp).ui
                 return K_OK
             }
         }

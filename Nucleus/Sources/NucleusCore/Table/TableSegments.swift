@@ -6,6 +6,7 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 let segment = try segment.given()
                 if actor.isDeleted { throw .deadActor }
+                try actor.needRoom(for: actor.state.withLock { $0.segments.count }, of: Bound.segments)
                 let name = NucleusTable.name(name, limit: 64)
                 segment.pointee = try actor.site.createSegment(actor, name: name, size: size).cap
                 return K_OK
@@ -132,6 +133,7 @@ extension NucleusTable {
         }
         table.sysTrace = { me, kind, a, b in
             nucleusCall(me) { actor throws(KnError) in
+                try actor.needTrace(kind)
                 actor.site.trace.add(kind, a, b, thread: Thread.current(actor.site, in: actor).li)
                 return K_OK
             }

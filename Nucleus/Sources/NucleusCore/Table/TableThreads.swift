@@ -71,23 +71,25 @@ extension NucleusTable {
         table.semInit = { me, sem, count in
             nucleusCall(me) { actor throws(KnError) in
                 if actor.isDeleted { throw .deadActor }
+                let own = actor.isPrivileged ? 0 : actor.site.semaphores.all.count { $0.owner == actor.cap.ui }
+                try actor.needRoom(for: own, of: Bound.semaphores)
                 try sem.given().pointee = actor.site.createSemaphore(actor, count)
                 return K_OK
             }
         }
         table.semP = { me, sem, delay in
             nucleusCall(me) { actor throws(KnError) in
-                let semaphore = try actor.site.semaphore(sem.given().pointee)
+                let semaphore = try actor.semaphore(sem.given().pointee)
                 return semaphore.wait(Thread.current(actor.site, in: actor), actor, delay)
             }
         }
         table.semV = { me, sem in
-            nucleusCall(me) { actor throws(KnError) in try actor.site.semaphore(sem.given().pointee).signal() }
+            nucleusCall(me) { actor throws(KnError) in try actor.semaphore(sem.given().pointee).signal() }
         }
         table.semDelete = { me, sem in
             nucleusCall(me) { actor throws(KnError) in
                 let sem = try sem.given()
-                actor.site.deleteSemaphore(try actor.site.semaphore(sem.pointee))
+                actor.site.deleteSemaphore(try actor.semaphore(sem.pointee))
                 sem.pointee.li = 0
                 return K_OK
             }

@@ -69,12 +69,15 @@ $(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*) | $(TREE)/lib
 	@mv -f $@.new $@
 
 # Manifests, and the headers that a server's author includes.
-$(STAMPS)/data: $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
-		MiX*/Sources/C*/include/mix/*.h) | $(STAMPS)
+$(STAMPS)/data: Makefile $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
+		MiX*/Sources/C*/include/mix/*.h Nucleus/Sources/ActorKit/*.swift Tools/Templates/*) | $(STAMPS)
 	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
 	@cp Tools/Manifests/*.toml $(TREE)/manifests/
 	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/*.h $(TREE)/include/
 	@cp MiX*/Sources/C*/include/mix/*.h $(TREE)/include/mix/
+	@mkdir -p $(TREE)/include/ActorKit
+	@cp Nucleus/Sources/ActorKit/*.swift $(TREE)/include/ActorKit/
+	@cp Tools/Templates/ActorKit.modulemap $(TREE)/include/ActorKit/module.modulemap
 	@touch $@
 
 # Copies of the Swift runtime's objects that ours need.

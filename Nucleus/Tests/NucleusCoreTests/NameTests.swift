@@ -44,7 +44,7 @@ import Testing
         #expect(!(here.site.staticCap(.staticUserGroup, 42).ui == name.ui))
         #expect(!(here.site.staticCap(.staticSystemGroup, 43).ui == name.ui))
         var ui = KnUniqueId()
-        #expect(here.actor("user", K_USERACTOR).nucleus.grpName(42, &ui) == K_OK)
+        #expect(here.actor("server", K_USERACTOR, system: true).nucleus.grpName(42, &ui) == K_OK)
         #expect(ui == name.ui)
     }
 

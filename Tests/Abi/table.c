@@ -36,6 +36,7 @@ IS(COUNT_1_0, 91)
     /* --- messages --- */ \
     \
     /* --- handlers --- */ \
+    X(svIntrConnect) X(svIntrDisConnect) X(svIntrTrigger) X(svIntrMask) X(svIntrUnMask) X(svIntrWatch) X(svIntrStat)   \
     \
     /* --- memory --- */ \
     \

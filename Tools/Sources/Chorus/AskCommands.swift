@@ -41,6 +41,14 @@ struct PortsCommand: ParsableCommand {
     func run() throws { choice.ask("ports") }
 }
 
+struct InterruptsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "interrupts", abstract: "Show the interrupt lines of a running site.",
+        discussion: "A masked line with a count under STUCK was cut off, since nobody claimed its interrupts.")
+    @OptionGroup var choice: SiteChoice
+    func run() throws { choice.ask("interrupts") }
+}
+
 struct RegionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "regions", abstract: "Show the memory regions of a process of a running site.")

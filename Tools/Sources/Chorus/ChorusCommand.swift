@@ -8,6 +8,7 @@ struct ChorusCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, BootCommand.self, CheckCommand.self, PsCommand.self, PortsCommand.self,
+            InterruptsCommand.self,
             RegionsCommand.self, TraceCommand.self, BenchCommand.self,
         ])
 }

@@ -17,10 +17,11 @@ struct SiteReport {
             }
             return try trace(json: words[1] == "json", from: from, last: count)
         case "ports": return try ports()
+        case "interrupts": return try interrupts()
         case "regions":
             guard words.count == 2, let pid = Int32(words[1]) else { throw LoadError("regions wants a process number") }
             return try regions(pid)
-        default: throw LoadError("unknown question; known are ps, ps threads, ports, regions PID, trace")
+        default: throw LoadError("unknown question; known are ps, ps threads, ports, interrupts, regions PID, trace")
         }
     }
 
@@ -89,6 +90,23 @@ struct SiteReport {
                 uiText(stat.ui), names.actor(traceName(stat.actor)), "\(stat.li)", stat.enabled != 0 ? "yes" : "no",
                 "\(stat.queued)",
                 "\(stat.received)", "\(stat.groups)", stat.hasHandler != 0 ? "yes" : "no",
+            ])
+        }
+        return table.text
+    }
+
+    private func interrupts() throws(LoadError) -> String {
+        let nucleus = site.table.pointee
+        let stats = try list(KnIntrStat()) { count, stats in
+            nucleus.svIntrStat?(nucleus.`self`, count, stats) ?? K_ENOSYS
+        }
+        var table = TextTable(["LINE", "HANDLERS", "STATE", "TRIGGERED", "CLAIMED", "UNCLAIMED", "IN A ROW", "STUCK"])
+        for stat in stats {
+            let state = [stat.masked != 0 ? "masked" : "", stat.pending != 0 ? "pending" : ""].filter { $0 != "" }
+            table.add([
+                "\(stat.line)", "\(stat.handlers)", state.isEmpty ? "quiet" : state.joined(separator: ", "),
+                "\(stat.triggered)", "\(stat.claimed)", "\(stat.unclaimed)",
+                "\(stat.unclaimedInRow) of \(stat.watermark)", "\(stat.stuck)",
             ])
         }
         return table.text

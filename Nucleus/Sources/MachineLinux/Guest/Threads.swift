@@ -160,7 +160,9 @@ extension LinuxGuests {
             GuestThread.Status.dead.rawValue | ~0xff, ordering: .sequentiallyConsistent)
         guard before & 0xff != GuestThread.Status.dead.rawValue else { return }
         let thread = guest.thread
-        if before & 0xff != GuestThread.Status.running.rawValue { PastTrap(guest, 0, whole: false)?.trace(site.trace, end: true) }
+        if before & 0xff != GuestThread.Status.running.rawValue {
+            PastTrap(guest, 0, whole: false)?.trace(site.trace, end: true)
+        }
         areas.polled[Int(guest.slot)].store(0, ordering: .releasing)
         site.threads.remove(thread)
         pool.retire(guest)

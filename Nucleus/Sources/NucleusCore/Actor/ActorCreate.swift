@@ -55,6 +55,7 @@ extension Site {
         for event in ownEvents { events.remove(event.cap.ui.raw) }
         for event in ownEvents { event.gate.close() }
         for event in ownEvents { event.gate.drain(host, own: me.map { $0.entries(event.gate) } ?? 0) }
+        for line in interrupts.all { line.disconnectAll(of: actor, me) }
         for semaphore in semaphores.all where semaphore.owner == actor.cap.ui { deleteSemaphore(semaphore) }
     }
 

@@ -25,6 +25,7 @@ public final class Site: @unchecked Sendable {
     let segments = ShardTable<Segment>()
     let events = ShardTable<Event>()
     let semaphores = ShardTable<Semaphore>()
+    let interrupts = ShardTable<InterruptLine>()
     let lastSemaphore = Atomic<Int32>(0)
     let lastTransaction: Atomic<UInt64>
     let messageOrder = Atomic<UInt64>(0)
@@ -35,6 +36,7 @@ public final class Site: @unchecked Sendable {
     /// UNIX processes may use CHORUS IPC.
     public let processIpc = Atomic<Bool>(true)
     let eventWorkers = Workers(name: "kn-event", limit: 8)
+    let interruptWorkers = Workers(name: "kn-interrupt", limit: 4)
     /// Black box: the last events of the site.
     public let trace: TraceRing
     /// What a message without annex or body is handed as.
@@ -70,6 +72,7 @@ public final class Site: @unchecked Sendable {
         for actor in actors.all where actor !== kernel { deleteActor(actor) }
         messageWorkers.stop()
         eventWorkers.stop()
+        interruptWorkers.stop()
         processWorkers.stop()
         deleteActor(kernel)
     }

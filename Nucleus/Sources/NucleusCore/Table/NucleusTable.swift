@@ -21,6 +21,7 @@ enum NucleusTable {
         segments(&table.pointee)
         system(&table.pointee)
         // Since ABI 1.1: actors, threads, ports, messages, handlers, memory.
+        interrupts(&table.pointee)
 
     }
 

@@ -46,9 +46,12 @@ struct TraceEvent {
                 outcome = bytesText(value.2 >> 32, 0)
             case K_HDL_EVENT: title = "event \(uiText(value.1)) bits \(hex(value.2))"
             case K_HDL_ABORT: title = "abort of \(names.actor(value.1))"
+            case K_HDL_INTERRUPT:
+                title = "interrupt line \(value.1)"
+                outcome = Int32(truncatingIfNeeded: value.3) == K_INTR_CLAIMED ? "claimed" : "unclaimed"
             default: title = "handler \(value.0)"
             }
-            outcome += codeText(value.3)
+            if UInt32(truncatingIfNeeded: value.0) != K_HDL_INTERRUPT { outcome += codeText(value.3) }
         case K_TR_FAULT:
             (kind, actor) = (.fault, value.3)
             title = "fault \(signalText(Int32(truncatingIfNeeded: value.1))) at \(hex(value.0)), rip \(hex(value.2))"

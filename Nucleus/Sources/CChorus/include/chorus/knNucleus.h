@@ -161,6 +161,20 @@ typedef struct KnNucleus {
     /* --- messages --- */
 
     /* --- handlers --- */
+    /* Privileged callers only. `handler` joins the line's handlers, best (lowest) priority first, and is asked until one
+     * claims the interrupt. Returns its number (> 0) on the line. Runs on a nucleus thread, never on a guest's. */
+    int32_t (*svIntrConnect)(void *self, uint32_t line, int32_t priority, KnIntrHdl handler, void *cookie);
+    /* Returns when the handler runs no more, but for a run that the caller itself is inside. */
+    int32_t (*svIntrDisConnect)(void *self, uint32_t line, int32_t number);
+    /* K_INTR_EDGE: one interrupt, coalesced with one that is still pending. K_INTR_RAISE: again and again until
+     * K_INTR_LOWER. What comes while the line is masked stays pending. */
+    int32_t (*svIntrTrigger)(void *self, uint32_t line, uint32_t how);
+    int32_t (*svIntrMask)(void *self, uint32_t line);
+    int32_t (*svIntrUnMask)(void *self, uint32_t line);
+    /* After `count` interrupts in a row that nobody claimed (0: never) the line is masked and `bits` are posted to `event`
+     * (NULL: nobody is told). The log says so too. */
+    int32_t (*svIntrWatch)(void *self, uint32_t line, uint32_t count, const KnUniqueId *event, uint32_t bits);
+    int32_t (*svIntrStat)(void *self, uint32_t *count, KnIntrStat *stats);
 
     /* --- memory --- */
 

@@ -136,6 +136,13 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         /* --- messages --- */
 
         /* --- handlers --- */
+        SIG_("svIntrConnect", U32_, I32_, HDL_(K_HDL_INTERRUPT), PTR_),
+        SIG_("svIntrDisConnect", U32_, I32_),
+        SIG_("svIntrTrigger", U32_, U32_),
+        SIG_("svIntrMask", U32_),
+        SIG_("svIntrUnMask", U32_),
+        SIG_("svIntrWatch", U32_, U32_, UI_, U32_),
+        SIG_("svIntrStat", IO_(uint32_t), OUTR_(0, sizeof(KnIntrStat))),
 
         /* --- memory --- */
 

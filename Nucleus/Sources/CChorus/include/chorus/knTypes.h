@@ -207,6 +207,19 @@ typedef struct KnTraceEvent {
 /* --- messages --- */
 
 /* --- handlers --- */
+#define K_INTRLINES 256u      /* interrupt lines of a site: 0 ... 255 */
+#define K_INTRHANDLERS 32u    /* handlers stacked on one line */
+#define K_INTR_EDGE 0u        /* svIntrTrigger */
+#define K_INTR_RAISE 1u
+#define K_INTR_LOWER 2u
+#define K_INTR_UNCLAIMEDMAX 1000u /* watermark of a line until svIntrWatch sets another */
+typedef struct KnIntrStat {   /* one line as svIntrStat lists it */
+    uint32_t line, handlers, masked, pending;
+    uint32_t watermark, unclaimedInRow;
+    uint64_t triggered;       /* edges and raises */
+    uint64_t claimed, unclaimed; /* rounds through the handlers */
+    uint64_t stuck;           /* how often the line was masked as stuck */
+} KnIntrStat;
 
 /* --- memory --- */
 

@@ -253,6 +253,16 @@ static void robust(void) {
     CHECK("of one that was killed", taken() == EOWNERDEAD && endOf(pid) == 1000 + SIGKILL);
     if ((pid = fork()) == 0) {
         pthread_mutex_lock(held);
+        for (volatile int forever = 1; forever;) {}
+    }
+    while (pthread_mutex_trylock(held) == 0) {
+        pthread_mutex_unlock(held);
+        napMs(2);
+    }
+    kill(pid, SIGKILL);
+    CHECK("of one that was killed while it computed", taken() == EOWNERDEAD && endOf(pid) == 1000 + SIGKILL);
+    if ((pid = fork()) == 0) {
+        pthread_mutex_lock(held);
         execl("/proc/self/exe", "threads", "last-thread", (char *)0);
         _exit(99);
     }

@@ -40,7 +40,7 @@ enum ExecCalls {
 
         // From here on there is no way back to the old program.
         guard manager.leaveAlone(task) else { return .gone }
-        manager.releaseRobust(task, by: [task])
+        manager.releaseRobust(task)
         var actor = process.actor
         let renewed = manager.nucleus.actorRenew(&actor, task.thread)
         guard renewed >= 0 else {

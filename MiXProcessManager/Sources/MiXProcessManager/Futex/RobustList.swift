@@ -6,42 +6,70 @@ extension ProcessManager {
     /// As the kernel: a list in a circle ends somewhere.
     private static let most = 2048
 
-    /// Called without locks. `by`: threads of the same memory, one of which must be here for its memory to be reached.
-    func releaseRobust(_ task: Task, by threads: [Task]) {
-        let head = task.robustList
-        guard head != 0 else { return }
+    private struct Head {
+        var next: UInt64 = 0
+        /// From an entry to its word.
+        var offset: UInt64 = 0
+        /// The entry that is being taken or given back.
+        var pending: UInt64 = 0
+    }
+
+    /// Called without locks, while the thread's memory is still there.
+    func releaseRobust(_ task: Task) {
+        let address = task.robustList
+        guard address != 0 else { return }
         task.robustList = 0
-        // next, offset of the word, the one that was being taken or given back
-        var list: (next: UInt64, offset: UInt64, pending: UInt64) = (0, 0, 0)
-        let way = threads.first { thread in
-            withUnsafeMutableBytes(of: &list) { read(thread, head, $0) }
-        }
-        guard let way else { return }
+        var list = Head()
+        func look() -> Bool { withUnsafeMutableBytes(of: &list) { read(task, address, $0) } }
+        guard look(), list.next != address || list.pending != 0 else { return }
+        // A thread that computes could give back itself what is handed on here.
+        if hold(task, at: address), !look() { return }
         var entry = list.next
         var count = 0
-        while entry & ~1 != head, count < Self.most {
+        while entry & ~1 != address, count < Self.most {
             let place = entry & ~1
             var next: UInt64 = 0
-            let known = withUnsafeMutableBytes(of: &next) { read(way, place, $0) }
-            if entry != list.pending { releaseWord(task, by: way, place &+ list.offset, isPending: false) }
+            let known = withUnsafeMutableBytes(of: &next) { read(task, place, $0) }
+            if entry != list.pending { releaseWord(task, place &+ list.offset, isPending: false) }
             guard known else { break }
             entry = next
             count += 1
         }
-        if list.pending != 0 { releaseWord(task, by: way, (list.pending & ~1) &+ list.offset, isPending: true) }
+        if list.pending != 0 { releaseWord(task, (list.pending & ~1) &+ list.offset, isPending: true) }
     }
 
-    private func read(_ thread: Task, _ address: UInt64, _ buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        nucleus.svCopyIn(thread.thread, address, buffer.baseAddress, UInt32(buffer.count)) >= 0
+    /// Brings a dying thread here, where it stays. False for one that does not come: its host process may be dead.
+    private func hold(_ task: Task, at address: UInt64) -> Bool {
+        var word: UInt32 = 0
+        for _ in 0..<200 {
+            if nucleus.svCopyIn(task.thread, address, &word, 4) != K_EINVAL { return true }
+            if nucleus.threadAbort(task.thread) < 0 { return false }
+            nucleus.threadDelay(1)
+        }
+        return false
     }
 
-    private func releaseWord(_ task: Task, by way: Task, _ address: UInt64, isPending: Bool) {
+    /// By the thread itself where it is here, else from outside.
+    private func read(_ task: Task, _ address: UInt64, _ buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        let size = UInt32(buffer.count)
+        if nucleus.svCopyIn(task.thread, address, buffer.baseAddress, size) >= 0 { return true }
+        var actor = task.process.actor
+        return nucleus.actorRead(&actor, address, buffer.baseAddress, size) == Int32(buffer.count)
+    }
+
+    private func write(_ task: Task, _ address: UInt64, _ word: UInt32) -> Bool {
+        var word = word
+        if nucleus.svCopyOut(task.thread, &word, address, 4, 0) >= 0 { return true }
+        var actor = task.process.actor
+        return nucleus.actorWrite(&actor, address, &word, 4) == 4
+    }
+
+    private func releaseWord(_ task: Task, _ address: UInt64, isPending: Bool) {
         guard address % 4 == 0 else { return }
         var word: UInt32 = 0
-        guard withUnsafeMutableBytes(of: &word, { read(way, address, $0) }) else { return }
+        guard withUnsafeMutableBytes(of: &word, { read(task, address, $0) }) else { return }
         if word & Self.tidMask == UInt32(bitPattern: task.tid) {
-            var left = word & Self.waiters | Self.ownerDied
-            guard nucleus.svCopyOut(way.thread, &left, address, 4, 0) >= 0 else { return }
+            guard write(task, address, word & Self.waiters | Self.ownerDied) else { return }
         } else if !isPending || word != 0 {
             return
         }

@@ -23,7 +23,7 @@ extension ProcessManager {
         // Words in memory that others share have waiters who live on.
         if tasks.contains(where: { $0.robustList != 0 }), process.memory.lock.withLock({ process.memory.map.hasShared })
         {
-            for task in tasks { releaseRobust(task, by: tasks) }
+            for task in tasks { releaseRobust(task) }
         }
         for task in tasks {
             taskTable.remove(task.cookie)
@@ -48,7 +48,7 @@ extension ProcessManager {
             endProcess(process, status: status)
             return
         }
-        releaseRobust(task, by: [task])
+        releaseRobust(task)
         releaseThreadWords(task)
         let left = withTree { () -> Bool in
             task.dying.store(true, ordering: .sequentiallyConsistent)

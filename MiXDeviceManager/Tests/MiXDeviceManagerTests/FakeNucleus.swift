@@ -90,6 +90,10 @@ final class FakeNucleus: @unchecked Sendable {
                     return K_OK
                 }
                 let group = Int32(request.arg.1)
+                if request.op == PROC_SIGNAL_GROUP {
+                    state.signals.append((Int32(request.arg.0), group))
+                    return K_OK
+                }
                 if state.missing.contains(group) { reply.diag = -Int64(ESRCH) }
                 reply.value.0 = state.orphans.contains(group) ? 1 : 0
                 reply.value.1 = state.ignoring.contains(request.cred.pid) ? 1 : 0

@@ -10,6 +10,7 @@ struct Effects {
     var posts: [(event: KnUniqueId, bits: UInt32)] = []
     var output = false  // bytes wait for the far side
     var inputRoom = false  // the far side may deliver again
+    var flushed = false  // output was dropped with the signals: writers wait until these have arrived
 }
 
 /// Carries effects out: posts events and sends signals to process groups.
@@ -28,7 +29,9 @@ final class EffectSink: Sendable {
             var event = event
             nucleus.eventPost(&event, bits)
         }
-        for (signal, group) in effects.signals where group > 0 { self.signal(signal, group) }
+        for (signal, group) in effects.signals where group > 0 {
+            if effects.flushed { deliver(signal, group) } else { self.signal(signal, group) }
+        }
     }
 
     private func destination() -> KnIpcDest? {
@@ -40,14 +43,32 @@ final class EffectSink: Sendable {
         return KnIpcDest(target: name, coTarget: KnUniqueId())
     }
 
-    /// Asynchronous, so it may be called from any handler; with no Process Manager there is nobody to signal.
-    private func signal(_ signal: Int32, _ group: Int32) {
-        guard var destination = destination() else { return }
+    private static func request(_ signal: Int32, _ group: Int32) -> Annex<MixObjRequest> {
         var annex = Annex<MixObjRequest>(MixObjRequest())
         annex.value.op = PROC_SIGNAL_GROUP
         annex.value.arg.0 = UInt64(signal)
         annex.value.arg.1 = UInt64(group)
-        annex.withBytes { bytes in
+        return annex
+    }
+
+    /// Has sent the signal when it returns, or nobody answered for a second. Calls out: never under a lock.
+    private func deliver(_ signal: Int32, _ group: Int32) {
+        guard var destination = destination() else { return }
+        var reply = Annex<MixObjReply>(MixObjReply())
+        var size: UInt32 = 0
+        Self.request(signal, group).withBytes { bytes in
+            reply.withMutableBytes { replyBytes in
+                _ = nucleus.ipcCall(
+                    source.load(ordering: .relaxed), &destination, K_FUNCMODE, bytes, nil, 0, replyBytes, nil, &size,
+                    0, 1000)
+            }
+        }
+    }
+
+    /// Asynchronous, so it may be called from any handler; with no Process Manager there is nobody to signal.
+    private func signal(_ signal: Int32, _ group: Int32) {
+        guard var destination = destination() else { return }
+        Self.request(signal, group).withBytes { bytes in
             _ = nucleus.ipcSend(source.load(ordering: .relaxed), &destination, K_FUNCMODE, bytes, nil, 0)
         }
     }

@@ -53,6 +53,7 @@ final class Terminal: Sendable {
         var drainers: Set<UInt64> = []  // owners whose tcdrain waits
         var lastInput: UInt64 = 0
         var inputRefused = false
+        var interrupting = 0  // signals under way that come with a flush: until then their group writes nothing more
         var flushesSeen: UInt64 = 0  // epochs of output that the far side was told of
     }
 
@@ -78,6 +79,12 @@ final class Terminal: Sendable {
 
     func perform(_ gathered: Effects) {
         effects.perform(gathered)
+        if gathered.flushed {
+            change { state, effects in
+                state.interrupting -= 1
+                state.fire(&effects, far)
+            }
+        }
         if gathered.output { far.outputReady(self) }
         if gathered.inputRoom { far.inputRoom(self) }
     }
@@ -111,6 +118,10 @@ extension Terminal.State {
         if !line.signals.isEmpty {
             for signal in line.signals { effects.signals.append((signal, foreground)) }
             line.signals.removeAll()
+            if line.outputEpoch != flushesSeen, !effects.flushed {
+                effects.flushed = true
+                interrupting += 1
+            }
         }
         if !line.output.isEmpty || line.outputEpoch != flushesSeen { effects.output = true }
         flushesSeen = line.outputEpoch
@@ -136,7 +147,7 @@ extension Terminal.State {
         if hasInput(owner) { bits |= Poll.input }
         if drainers.contains(owner) {
             if line.output.isEmpty && !far.outputPending { bits |= Poll.output }
-        } else if !line.stopped && line.output.room >= line.output.capacity / 4 {
+        } else if interrupting == 0 && !line.stopped && line.output.room >= line.output.capacity / 4 {
             bits |= Poll.output
         }
         return bits

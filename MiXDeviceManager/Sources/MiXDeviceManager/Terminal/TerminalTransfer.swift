@@ -47,6 +47,7 @@ extension Terminal {
                 }
                 if !checked && state.line.termios.local(Termios.tostop) && state.inBackground(cred) { return nil }
                 if body.count == 0 { return 0 }
+                if state.interrupting > 0 { return failure(EAGAIN) }
                 if !state.drainers.isEmpty { state.drainers.remove(owner) }  // its drain was given up
                 let taken = state.line.write(body)
                 if !state.line.output.isEmpty { effects.output = true }

@@ -11,6 +11,8 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     let key: MixKey
     private let kind: UInt32
     let inode: UInt64
+    /// By its number: /dev/console, /dev/tty, or a pseudo-terminal's slave.
+    private let isTerminal: Bool
     let offset = Mutex<Int64>(0)
     private let source = PollSource()
     private let watch = Mutex<WatchEvent?>(nil)
@@ -29,6 +31,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         key = reply.key
         kind = reply.mode
         inode = reply.ino
+        isTerminal = reply.mode & FileMode.typeMask == FileMode.character && [4, 5, 136].contains(reply.devMajor)
         super.init(manager, flags: flags)
     }
 
@@ -120,6 +123,14 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         request.flags = flags & (FileFlags.nonBlocking | FileFlags.append)
         var armed = false
         repeat {
+            // As n_tty(4): who is interrupted writes nothing more, so that ^C silences a flood.
+            if isTerminal && call.task.attention.load(ordering: .sequentiallyConsistent) {
+                if progress.moved > 0 { return .done(Int64(progress.moved)) }
+                // Where another thread takes the signal this wait is over at once.
+                call.enlist(on: source.queue)
+                source.notify()
+                return parked("write")
+            }
             request.offset = UInt64(bitPattern: place.map { $0 + Int64(progress.moved) } ?? position)
             let size = min(ranges.total - progress.moved, Self.chunk)
             let attempt = Result { () throws(Errno) -> MixObjReply in

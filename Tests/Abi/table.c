@@ -28,8 +28,12 @@ IS(COUNT_1_0, 91)
 /* Since ABI 1.1, behind those of 1.0. */
 #define CALLS_1_1(X) \
     /* --- actors --- */ \
+    X(actorPrivilege) X(actorDup) \
     \
     /* --- threads --- */ \
+    X(threadScheduler) X(threadName) X(threadStart) X(threadStop) X(threadDelayNs) X(threadStat2) X(svGetInvoker) \
+    X(ptdKeyCreate) X(ptdKeyDelete) X(ptdSet) X(ptdGet) X(mutexInit) X(mutexGet) X(mutexTry) X(mutexRel)          \
+    X(mutexDelete) X(timerCreate) X(timerSet) X(timerGet) X(timerDelete) \
     \
     /* --- ports --- */ \
     \

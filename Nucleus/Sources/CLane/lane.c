@@ -50,6 +50,8 @@ void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint32_t milliseconds) {
     __atomic_store_n(&bell->asleep, 0, __ATOMIC_RELAXED);
 }
 
+int32_t kn_lane_thread(void) { return (int32_t)syscall(SYS_gettid); }
+
 int32_t kn_lane_processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

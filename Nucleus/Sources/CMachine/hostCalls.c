@@ -3,15 +3,20 @@
 #endif
 #include <pthread.h>
 #include "hostCalls.h"
+#include <chorus/knTypes.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -143,6 +148,40 @@ void host_futex_wake(uint32_t *word, int count) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
     errno = saved;
+}
+
+/* --- scheduling --- */
+
+int host_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+void host_sharpen_waits(void) { prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }
+
+int host_schedule(const host_hooks *hooks, int process, int thread, int policy, int priority, int32_t *hostPolicy,
+                  int32_t *hostPriority) {
+    /* A thread number that a server gave may be anybody's. */
+    char task[64];
+    snprintf(task, sizeof task, "/proc/%d/task/%d", process > 0 ? process : getpid(), thread);
+    if (thread <= 0 || access(task, F_OK) < 0) return -ESRCH;
+    int refused = fault(hooks, HOST_CALL_SCHEDULE);
+    struct sched_param p = { policy == K_SCHED_OTHER ? 0 : 1 + (255 - priority) * 89 / 255 };
+    int host = policy == K_SCHED_FIFO ? SCHED_FIFO : policy == K_SCHED_RR ? SCHED_RR : SCHED_OTHER;
+    /* Threads that it starts begin as usual. */
+    int r = refused ? -1 : sched_setscheduler(thread, host | (host == SCHED_OTHER ? 0 : SCHED_RESET_ON_FORK), &p);
+    if (r < 0) {
+        p.sched_priority = 0;
+        sched_setscheduler(thread, SCHED_OTHER, &p);
+    }
+    if (!refused && (r < 0 || host == SCHED_OTHER)) {
+        setpriority(PRIO_PROCESS, (id_t)thread, (priority - 128) * 20 / 128);
+    }
+    host = sched_getscheduler(thread) & ~SCHED_RESET_ON_FORK;
+    *hostPolicy = host == SCHED_FIFO ? K_SCHED_FIFO : host == SCHED_RR ? K_SCHED_RR : K_SCHED_OTHER;
+    if (host == SCHED_FIFO || host == SCHED_RR) {
+        *hostPriority = sched_getparam(thread, &p) < 0 ? 0 : p.sched_priority;
+    } else {
+        *hostPriority = getpriority(PRIO_PROCESS, (id_t)thread);
+    }
+    return 0;
 }
 
 /* --- local caches --- */

@@ -63,6 +63,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
 
     fileprivate func work(on lane: Lane) {
         pthread_setspecific(current, Unmanaged.passUnretained(lane).toOpaque())
+        lane.worker = kn_lane_thread()
         lane.run(self)
     }
 }

@@ -10,6 +10,7 @@ enum Fixture {
     static let object: String? = build("server")
     /// Knows ABI 1.0 by numbers alone.
     static let abi10: String? = build("abi10")
+    static let threads: String? = build("threads")
 
     private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
 
@@ -18,7 +19,7 @@ enum Fixture {
         guard let slash = here.lastIndex(of: "/") else { return nil }
         let directory = String(here[..<slash])
         let output = path(name)
-        atexit { for name in ["server", "abi10"] { unlink(Fixture.path(name)) } }
+        atexit { for name in ["server", "abi10", "threads"] { unlink(Fixture.path(name)) } }
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "
             + "-o \(output) '\(directory)/Fixtures/\(name).c'"

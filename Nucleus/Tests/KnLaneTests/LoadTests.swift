@@ -265,7 +265,7 @@ private final class Body {
     init(_ run: @escaping () -> Void) { self.run = run }
 }
 
-private func startThread(_ run: @escaping () -> Void) -> pthread_t {
+func startThread(_ run: @escaping () -> Void) -> pthread_t {
     var thread = pthread_t()
     pthread_create(
         &thread, nil,

@@ -180,6 +180,94 @@ private let getpidExit: [UInt8] = [0xb8, 39, 0, 0, 0, 0x0f, 5, 0x89, 0xc7, 0xb8,
         kernel.end()
     }
 
+    private func standing(_ kernel: MiniKernel, _ thread: Thread, _ wanted: Int32) -> Bool {
+        for _ in 0..<40_000 {
+            if kernel.guests.threadStanding(thread) == wanted { return true }
+            usleep(500)
+        }
+        return false
+    }
+
+    @Test func aSuspendedGuestIsHeldUntilNobodySuspendsIt() throws {
+        let kernel = try #require(MiniKernel())
+        // l: mov eax,39; syscall; jmp l
+        try #require(kernel.start([0xb8, 39, 0, 0, 0, 0x0f, 5, 0xeb, 0xf7]))
+        let thread = try kernel.site.thread(kernel.li)
+        func calls() -> Int { kernel.calls.load(ordering: .acquiring) }
+        func goesOn() -> Bool {
+            let before = calls()
+            for _ in 0..<40_000 where calls() == before { usleep(500) }
+            return calls() != before
+        }
+        #expect(kernel.guests.threadResume(thread) == K_EINVAL, "nobody suspends it")
+        for _ in 0..<20 {
+            #expect(goesOn())
+            #expect(kernel.guests.threadSuspend(thread) == K_OK)
+            #expect(kernel.guests.threadSuspend(thread) == K_OK)
+            try #require(standing(kernel, thread, K_TH_STOPPED))
+            let before = calls()
+            #expect(kernel.guests.trapComplete(thread, 0, context: false) == K_EINVAL, "it is in no trap")
+            #expect(kernel.guests.threadResume(thread) == K_OK)
+            usleep(2_000)
+            #expect(calls() == before && kernel.guests.threadStanding(thread) == K_TH_STOPPED)
+            #expect(kernel.guests.threadResume(thread) == K_OK)
+        }
+        #expect(goesOn())
+        kernel.end()
+        #expect(kernel.guests.threadSuspend(thread) == K_EUNKNOWN)
+    }
+
+    @Test func anAbortWaitsForTheEndOfASuspension() throws {
+        let kernel = try #require(MiniKernel())
+        _ = kernel.guests.abortHandler(
+            kernel.actor,
+            { cookie, _, _ in
+                guard let cookie else { return K_EINVAL }
+                Unmanaged<MiniKernel>.fromOpaque(cookie).takeUnretainedValue().exitCode.store(9, ordering: .releasing)
+                return K_CONTEXT
+            }, Unmanaged.passUnretained(kernel).toOpaque())
+        try #require(kernel.start([0xeb, 0xfe]))  // jmp .
+        let thread = try kernel.site.thread(kernel.li)
+        #expect(kernel.guests.threadSuspend(thread) == K_OK)
+        try #require(standing(kernel, thread, K_TH_STOPPED))
+        #expect(kernel.guests.threadAbort(thread) == K_OK)
+        usleep(2_000)
+        #expect(kernel.exitCode.load(ordering: .acquiring) == -1)
+        #expect(kernel.guests.threadResume(thread) == K_OK)
+        #expect(kernel.wait() == 9)
+        kernel.end()
+    }
+
+    @Test func actorStopHoldsAllThreads() throws {
+        let kernel = try #require(MiniKernel())
+        try #require(kernel.start([0xeb, 0xfe]))
+        let thread = try kernel.site.thread(kernel.li)
+        let owner = try #require(kernel.actor.creator)
+        let n = owner.table.pointee
+        var cap = kernel.actor.cap
+        #expect(n.actorStop(n.`self`, &cap) == K_OK)
+        #expect(standing(kernel, thread, K_TH_STOPPED))
+        #expect(n.actorStart(n.`self`, &cap) == K_OK)
+        #expect(standing(kernel, thread, K_TH_RUNNING))
+        kernel.end()
+    }
+
+    @Test func anActorMadeOfAnother() throws {
+        let kernel = try #require(MiniKernel())
+        try #require(kernel.start([0xeb, 0xfe]))
+        let n = try #require(kernel.actor.creator).table.pointee
+        var (cap, copy, none) = (kernel.actor.cap, KnCap(), KnCap())
+        let before = kernel.site.allActors.count
+        #expect(n.actorDup(n.`self`, &none, &copy, K_ACTIVE, UInt32(K_RGNDUP_COPY), "copy") == K_EUNKNOWN)
+        #expect(n.actorDup(n.`self`, &cap, &copy, 9, UInt32(K_RGNDUP_COPY), "copy") == K_EINVAL)
+        #expect(kernel.site.allActors.count == before, "all or nothing")
+        #expect(n.actorDup(n.`self`, &cap, &copy, K_ACTIVE, UInt32(K_RGNDUP_COPY), "copy") == K_OK)
+        let made = try #require(kernel.site.actor(ui: copy.ui))
+        #expect(made.isUnix && made.name == "copy" && made.creator === kernel.actor.creator)
+        #expect(n.actorDelete(n.`self`, &copy) == K_OK)
+        kernel.end()
+    }
+
     @Test func anEmptiedActorStartsAfresh() throws {
         let kernel = try #require(MiniKernel())
         kernel.answer = { kernel, frame in

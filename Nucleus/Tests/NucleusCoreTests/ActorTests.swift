@@ -156,3 +156,21 @@ import Testing
         #expect(eventually { bench.site.threads.find(li) == nil })
     }
 }
+
+@Suite struct PrivilegeTests {
+    @Test func userAndSystemChangePlaces() {
+        let bench = Bench()
+        let (chief, user) = (bench.actor("chief"), bench.actor("user", K_USERACTOR))
+        var (cap, old, system, usual, supervisor) = (user.cap, Int32(-1), K_SYSACTOR, K_USERACTOR, K_SUPACTOR)
+        #expect(user.nucleus.actorPrivilege(nil, nil, &system) == K_EPRIV)
+        #expect(chief.nucleus.actorPrivilege(&cap, &old, nil) == K_OK && old == K_USERACTOR)
+        #expect(chief.nucleus.actorPrivilege(&cap, nil, &supervisor) == K_EINVAL)
+        #expect(chief.nucleus.actorPrivilege(nil, nil, &usual) == K_EINVAL, "a supervisor stays one")
+        #expect(chief.nucleus.actorPrivilege(&cap, &old, &system) == K_OK && old == K_USERACTOR)
+        #expect(user.isPrivileged && user.privilege == K_SYSACTOR)
+        #expect(user.nucleus.actorPrivilege(nil, &old, &usual) == K_OK && old == K_SYSACTOR)
+        #expect(!user.isPrivileged)
+        var wrong = KnCap(ui: cap.ui, key: KnKey())
+        #expect(chief.nucleus.actorPrivilege(&wrong, &old, nil) == K_EPRIV)
+    }
+}

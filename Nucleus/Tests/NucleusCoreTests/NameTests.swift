@@ -63,7 +63,7 @@ import Testing
         let first = MemoryLayout<KnNucleus>.offset(of: \.actorCreate) ?? 0
         let words = UnsafeRawPointer(table).advanced(by: first).assumingMemoryBound(to: UInt.self)
         let count = (MemoryLayout<KnNucleus>.size - first) / 8
-        #expect(count == 91)
+        #expect(count >= 91, "those of ABI 1.0")
         #expect((0..<count).allSatisfy { words[$0] != 0 })
         #expect(table.pointee.size == MemoryLayout<KnNucleus>.size)
     }

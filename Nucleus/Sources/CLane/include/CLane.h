@@ -40,7 +40,8 @@ typedef struct KnLaneMsg {
 
 typedef struct KnLaneArea {
     uint32_t magic, version;
-    uint8_t pad[120];
+    int32_t worker; /* host thread of the actor's side, as it says itself; 0 until it has begun */
+    uint8_t pad[116];
     KnLaneBell toActor, toNucleus;
 } KnLaneArea;
 
@@ -53,6 +54,8 @@ _Static_assert(KN_LANE_PAYLOAD == K_CMSGSIZEMAX + 192u * 1024u &&
 
 static inline uint32_t kn_lane_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline uint64_t kn_lane_load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
+static inline int32_t kn_lane_worker(const KnLaneArea *area) { return __atomic_load_n(&area->worker, __ATOMIC_RELAXED); }
 
 /* A header is read exactly once, field by field: its memory may change at any time. */
 static inline KnLaneMsg kn_lane_read(const KnLaneMsg *shared) {
@@ -80,6 +83,8 @@ static inline void kn_lane_end(KnLaneBell *bell) {
     kn_lane_wake(&bell->bell);
 }
 
+/* Number of the calling host thread. */
+int32_t kn_lane_thread(void);
 /* Processors this process may use. */
 int32_t kn_lane_processors(void);
 /* A sealed memfd of KN_LANE_BYTES, so that the other side cannot cut it short under us; or -errno. */

@@ -8,7 +8,7 @@
 /* Numbers for the fault hook. */
 enum {
     HOST_CALL_THREAD, HOST_CALL_MEMFD, HOST_CALL_DUP, HOST_CALL_READ, HOST_CALL_WRITE, HOST_CALL_TRUNCATE,
-    HOST_CALL_PUNCH, HOST_CALL_SEEK, HOST_CALL_SYNC, HOST_CALL_STAT
+    HOST_CALL_PUNCH, HOST_CALL_SEEK, HOST_CALL_SYNC, HOST_CALL_STAT, HOST_CALL_SCHEDULE
 };
 
 /* Of one host instance. fault: 0 lets the call through, else the errno it fails with. */
@@ -46,6 +46,13 @@ int host_random(void *bytes, size_t size);
 /* Private futex; deadline is absolute CLOCK_MONOTONIC, UINT64_MAX never. 0, or -ETIMEDOUT. */
 int host_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline);
 void host_futex_wake(uint32_t *word, int count);
+int host_thread_id(void);
+/* K_SCHED_* and 0 best ... 255 worst for a thread of `process`, 0: this one. Where real time is refused, the nearest nice
+ * value. *hostPolicy (K_SCHED_*) and *hostPriority (1 ... 99, or nice) tell what is in force. 0, or -ESRCH. */
+int host_schedule(const host_hooks *hooks, int process, int thread, int policy, int priority, int32_t *hostPolicy,
+                  int32_t *hostPriority);
+/* The calling thread's timed waits may be late by a nanosecond, where the host's own slack is tens of microseconds. */
+void host_sharpen_waits(void);
 /* Name of the calling host thread. */
 void host_thread_name(const char *name);
 /* Detached; stackSize 0: the host's default. */

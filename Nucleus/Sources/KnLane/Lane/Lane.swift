@@ -67,6 +67,14 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
 
     deinit { munmap(area, Int(KN_LANE_BYTES)) }
 
+    private var header: UnsafeMutablePointer<KnLaneArea> { area.assumingMemoryBound(to: KnLaneArea.self) }
+
+    /// Host thread of the actor's side, as that says itself: to be believed by nobody. 0 until it has begun.
+    public var worker: Int32 {
+        get { kn_lane_worker(header) }
+        set { header.pointee.worker = newValue }
+    }
+
     public var isDead: Bool { dead.load(ordering: .acquiring) }
 
     /// From any thread: the other side is gone, or must be treated so. Ends the wait of whoever is in the lane.

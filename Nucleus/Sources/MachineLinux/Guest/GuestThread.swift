@@ -20,7 +20,12 @@ final class GuestThread: @unchecked Sendable {
     unowned let thread: Thread
     unowned let guests: LinuxGuests
     var process: GuestProcess
-    var hostTid: Int32 = 0
+    var hostTid: Int32 = 0 {
+        didSet {
+            let pid = UInt64(UInt32(bitPattern: process.pid.load(ordering: .relaxed)))
+            hostPlace.store(pid << 32 | UInt64(UInt32(bitPattern: hostTid)), ordering: .relaxed)
+        }
+    }
     var slot: Int32
     var area: UnsafeMutablePointer<mb_area>
 
@@ -30,6 +35,13 @@ final class GuestThread: @unchecked Sendable {
     let kick = Atomic<Bool>(false)
     /// The trap in hand is a nucleus call of its own: its subsystem knows nothing of it.
     let ownCall = Atomic<Bool>(false)
+    /// That abort, until its handler is called or a trap or fault comes first.
+    let abortOwed = Atomic<Bool>(false)
+    /// threadSuspend count, and whether it is held at a kick for that.
+    let suspends = Atomic<Int32>(0)
+    let holding = Atomic<Bool>(false)
+    /// Host process << 32 | host thread, for those who ask from outside.
+    private let hostPlace = Atomic<UInt64>(0)
     /// It is in the pool's list of kicks.
     let kickListed = Atomic<Bool>(false)
     /// threadDelete came while it ran: it leaves at its next post.
@@ -87,5 +99,12 @@ final class GuestThread: @unchecked Sendable {
         status.compareExchange(
             expected: serial << 8 | old.rawValue, desired: serial << 8 | new.rawValue, ordering: .acquiringAndReleasing
         ).exchanged
+    }
+}
+
+extension GuestThread: HostPeer {
+    var place: (process: Int32, thread: Int32) {
+        let now = hostPlace.load(ordering: .relaxed)
+        return (Int32(truncatingIfNeeded: now >> 32), Int32(truncatingIfNeeded: now))
     }
 }

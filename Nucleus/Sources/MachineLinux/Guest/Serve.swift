@@ -18,6 +18,8 @@ extension LinuxGuests {
         guest.replaced = nil
         guest.replacedFpu = nil
         guest.deferredFault = false
+        let aborted =
+            guest.abortOwed.load(ordering: .relaxed) && guest.abortOwed.exchange(false, ordering: .sequentiallyConsistent)
         let owed = guest.kick.exchange(false, ordering: .sequentiallyConsistent)
         let trapped = serial << 8 | GuestThread.Status.trapped.rawValue
         guard
@@ -35,7 +37,9 @@ extension LinuxGuests {
             guest.thread.trapNumber.store(guest.request.number, ordering: .relaxed)
             guest.thread.trapBegan.store(began, ordering: .relaxed)
             if site.ownsTrap(guest.request.number), guest.request.arch == Self.archX8664 {
-                ownCall(guest, serial, kicked: owed)
+                // Not for a suspension, which lets the call wait.
+                let kicked = owed && (aborted || guest.abortOwed.load(ordering: .sequentiallyConsistent))
+                ownCall(guest, serial, kicked: kicked)
             } else {
                 guest.ownCall.store(false, ordering: .sequentiallyConsistent)
                 trap(guest, serial, cookie)
@@ -51,6 +55,7 @@ extension LinuxGuests {
             settle(guest, serial, outcome, 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
+            if hold(guest, serial, aborted: aborted) { return }
             guard let (handler, own) = handlers.pointee.abort else { return settle(guest, serial, K_CONTEXT, 0) }
             let outcome = handler(own, guest.thread.li, cookie)
             traceAbort(guest.thread, outcome, since: began)
@@ -115,7 +120,9 @@ extension LinuxGuests {
             guest.send(UInt32(action))
         }
         past?.trace(site.trace)
-        if guest.kick.load(ordering: .sequentiallyConsistent) { pool.owe(guest) }
+        if guest.kick.load(ordering: .sequentiallyConsistent) || guest.suspends.load(ordering: .sequentiallyConsistent) > 0 {
+            pool.owe(guest)
+        }
         // It died before there was anybody to tell, or nobody knew then whose it was.
         if guest.process.dead.load(ordering: .acquiring) { hostDied(guest.process) }
         sweeper.guestRuns()

@@ -78,6 +78,7 @@ extension LinuxGuests {
             guestActor.process = guest.process
             return true
         }
+        if guest.thread.actor.status == K_STOPPED { guest.suspends.store(1, ordering: .sequentiallyConsistent) }
         guard joined else {
             // Of a thread's process the actor's deletion has seen already, of a new one's nobody else knows.
             guest.process.kill()
@@ -201,20 +202,24 @@ extension LinuxGuests {
         if told { bury(guest) }
     }
 
-    public func threadSuspend(_ thread: Thread) -> Int32 { K_ENOSYS }
-    public func threadResume(_ thread: Thread) -> Int32 { K_ENOSYS }
-
     public func threadAbort(_ thread: Thread) -> Int32 {
         guard let guest = guest(thread) else { return K_EUNKNOWN }
         switch guest.standing {
         case .dead: return K_EUNKNOWN
+        case .parked where guest.holding.load(ordering: .sequentiallyConsistent):
+            // Aborted when it is let go; in that instant, by the second look.
+            guest.abortOwed.store(true, ordering: .sequentiallyConsistent)
+            if !guest.holding.load(ordering: .sequentiallyConsistent) { pool.owe(guest) }
         case .parked where !guest.ownCall.load(ordering: .sequentiallyConsistent): return K_OK
         case .parked, .trapped, .leaving:
             // Taken up at the resume; if that has just passed, by the second look.
+            guest.abortOwed.store(true, ordering: .sequentiallyConsistent)
             guest.kick.store(true, ordering: .sequentiallyConsistent)
             if guest.ownCall.load(ordering: .sequentiallyConsistent) { thread.abortCall() }
             if guest.standing == .running { pool.owe(guest) }
-        case .running: pool.owe(guest)
+        case .running:
+            guest.abortOwed.store(true, ordering: .sequentiallyConsistent)
+            pool.owe(guest)
         }
         return K_OK
     }
@@ -226,6 +231,8 @@ extension LinuxGuests {
 
     public func trapComplete(_ thread: Thread, _ result: Int64, context: Bool) -> Int32 {
         guard let guest = guest(thread) else { return K_EUNKNOWN }
+        // A suspended thread is in no trap.
+        if guest.holding.load(ordering: .sequentiallyConsistent) { return K_EINVAL }
         let now = guest.status.load(ordering: .acquiring)
         let serial = now >> 8
         guard guest.move(serial, from: .parked, to: .leaving) || guest.move(serial, from: .trapped, to: .leaving) else {

@@ -55,12 +55,17 @@ extension LinuxGuests {
     }
 
     public func threadStanding(_ thread: Thread) -> Int32 {
-        switch guest(thread)?.standing {
-        case .parked: K_TH_PARKED
+        let guest = guest(thread)
+        return switch guest?.standing {
+        case .parked: guest?.holding.load(ordering: .relaxed) == true ? K_TH_STOPPED : K_TH_PARKED
         case .trapped, .leaving: K_TH_BLOCKED
         default: K_TH_RUNNING
         }
     }
+
+    public func threadPeer(_ thread: Thread) -> (any HostPeer)? { guest(thread) }
+    public func trapServed() -> Thread? { TrapPool.serving()?.thread }
+    public func trapServers() -> [(server: KnThreadLid, client: KnThreadLid)] { pool.serving() }
 }
 
 @inline(__always) func traceName(_ ui: KnUniqueId) -> UInt64 { UInt64(ui.uiHead) << 32 | UInt64(ui.uiTail) }

@@ -31,13 +31,20 @@ final class TrapPool: @unchecked Sendable {
     // MARK: who serves what, per host thread
 
     /// What a pool thread is doing; lives on its stack.
-    final class Server {
+    final class Server: @unchecked Sendable {
+        // Sendable: what others ask for is constant or atomic; the rest is its own thread's.
         unowned let pool: TrapPool
         var leads = false
         var serving: GuestThread?
         /// Held with it: the thread itself lives only as long as its slot.
         var thread: Thread?
-        init(_ pool: TrapPool) { self.pool = pool }
+        /// Its nucleus thread, and whose trap it serves, for those who ask from outside.
+        let li: KnThreadLid
+        let client = Atomic<KnThreadLid>(0)
+        init(_ pool: TrapPool, _ li: KnThreadLid) {
+            self.pool = pool
+            self.li = li
+        }
     }
     private static let key: pthread_key_t = {
         var key = pthread_key_t()
@@ -47,6 +54,18 @@ final class TrapPool: @unchecked Sendable {
     private static func server() -> Server? {
         pthread_getspecific(key).map { Unmanaged<Server>.fromOpaque($0).takeUnretainedValue() }
     }
+    private let servers = Mutex<[Server]>([])
+
+    /// Which pool threads serve whom.
+    func serving() -> [(server: KnThreadLid, client: KnThreadLid)] {
+        servers.withLock { list in
+            list.compactMap { server in
+                let client = server.client.load(ordering: .relaxed)
+                return client == 0 ? nil : (server.li, client)
+            }
+        }
+    }
+
     /// The guest thread whose trap the calling host thread serves.
     static func serving() -> GuestThread? { server()?.serving }
 
@@ -79,9 +98,11 @@ final class TrapPool: @unchecked Sendable {
     }
 
     private func run() {
-        let server = Server(self)
+        let server = Server(self, Thread.carrier(guests.site, name: "trap-pool").li)
         pthread_setspecific(Self.key, Unmanaged.passUnretained(server).toOpaque())
+        servers.withLock { $0.append(server) }
         defer {
+            servers.withLock { list in list.removeAll { $0 === server } }
             pthread_setspecific(Self.key, nil)
             threads.wrappingSubtract(1, ordering: .releasing)
         }
@@ -179,7 +200,9 @@ final class TrapPool: @unchecked Sendable {
                             found = true
                             server.serving = guest
                             server.thread = guest.thread
+                            server.client.store(guest.thread.li, ordering: .relaxed)
                             guests.serve(guest)
+                            server.client.store(0, ordering: .relaxed)
                             server.serving = nil
                             server.thread = nil
                             if !server.leads { return true }

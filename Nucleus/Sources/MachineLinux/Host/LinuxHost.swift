@@ -58,6 +58,17 @@ public final class LinuxHost: HostServices, @unchecked Sendable {
 
     public func wake(_ word: UnsafeMutablePointer<UInt32>, _ count: Int32) { host_futex_wake(word, count) }
 
+    public var hostThread: Int32 { host_thread_id() }
+
+    public func schedule(_ thread: Int32, of process: Int32, _ wish: Schedule) -> HostSchedule {
+        var granted = HostSchedule()
+        _ = host_schedule(
+            hooks, process, thread, wish.policy, wish.priority, &granted.policy, &granted.priority)
+        return granted
+    }
+
+    public func sharpenWaits() { host_sharpen_waits() }
+
     public var threadValue: UnsafeMutableRawPointer? {
         get { host_value(hooks) }
         set {

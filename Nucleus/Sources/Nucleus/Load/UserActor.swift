@@ -96,7 +96,11 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
     /// A result of the actor, or a `K_*` code; K_EDEADSERVER when its process is gone.
     func downcall(_ op: UInt32, _ target: UInt64, _ slots: UnsafeMutablePointer<UInt64>) -> Int64 {
         guard let plan = plans.downward(op), let pool, let lane = pool.take() else { return Int64(K_EDEADSERVER) }
+        // Elsewhere the thread is somebody else's, who calls this actor for a moment.
+        let isOwnThread = op == KN_LANE_HANDLER | K_HDL_THREAD
+        if isOwnThread { Thread.current(actor.site)?.setPeer(LanePeer(lane, process: process.withLock { $0.pid })) }
         let result = lane.call(op, target, plan, slots, self)
+        if isOwnThread { Thread.current(actor.site)?.setPeer(nil) }
         pool.give(lane)
         return result
     }
@@ -175,4 +179,17 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         // Deleting drains the actor's handlers, which no other death should have to wait for.
         _ = site.host.startThread(name: "kn-bury", stackSize: 256 * 1024) { site.serverDied(actor) }
     }
+}
+
+/// The far half of a user actor's thread: the worker of its lane in the host process.
+private final class LanePeer: HostPeer {
+    private let lane: Lane
+    private let process: Int32
+
+    init(_ lane: Lane, process: Int32) {
+        self.lane = lane
+        self.process = process
+    }
+
+    var place: (process: Int32, thread: Int32) { (process, lane.worker) }
 }

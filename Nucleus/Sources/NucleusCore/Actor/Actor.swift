@@ -7,10 +7,9 @@ public final class Actor: @unchecked Sendable {
     /// Outlives its actors: `Site.close` deletes them.
     public unowned(unsafe) let site: Site
     public let cap: KnCap
-    /// K_USERACTOR, K_SYSACTOR, K_SUPACTOR or K_UNIXACTOR.
-    public let privilege: Int32
-    /// May issue privileged calls: supervisors, system actors, and the servers of the manifest in user privilege.
-    public let isPrivileged: Bool
+    private let privilegeNow: Atomic<Int32>
+    /// A server of the manifest: trusted in user privilege too.
+    private let isSystem: Bool
     /// Whose subsystem a UNIX actor belongs to: its traps and exceptions are the creator's.
     public let creator: Actor?
     /// The table of nucleus calls that the actor is handed; `self` is this actor.
@@ -42,6 +41,11 @@ public final class Actor: @unchecked Sendable {
         var limits = ActorLimits()
         var threads: [KnThreadLid: Thread] = [:]
         var segments: [UInt64: Segment] = [:]
+        /// Mutexes and timers.
+        var objects: UInt32 = 0
+        /// Keys of per-thread data.
+        var dataKeys: [Int32] = []
+        var lastDataKey: Int32 = 0
     }
 
     init(
@@ -49,8 +53,8 @@ public final class Actor: @unchecked Sendable {
     ) {
         self.site = site
         self.cap = cap
-        self.privilege = privilege
-        isPrivileged = privileged || privilege == K_SUPACTOR || privilege == K_SYSACTOR
+        privilegeNow = Atomic(privilege)
+        isSystem = privileged
         self.creator = creator
         state = Mutex(State(name: name, status: status))
         let table = UnsafeMutablePointer<KnNucleus>.allocate(capacity: 1)
@@ -60,6 +64,13 @@ public final class Actor: @unchecked Sendable {
 
     deinit { UnsafeMutablePointer(mutating: table).deallocate() }
 
+    /// K_USERACTOR, K_SYSACTOR, K_SUPACTOR or K_UNIXACTOR; only the first two ever change, into each other.
+    public internal(set) var privilege: Int32 {
+        get { privilegeNow.load(ordering: .relaxed) }
+        set { privilegeNow.store(newValue, ordering: .relaxed) }
+    }
+    /// May issue privileged calls: supervisors, system actors, and the servers of the manifest in user privilege.
+    public var isPrivileged: Bool { isSystem || privilege == K_SUPACTOR || privilege == K_SYSACTOR }
     public var name: String { state.withLock { $0.name } }
     public var isDeleted: Bool { deleted.load(ordering: .acquiring) }
     public var isUnix: Bool { privilege == K_UNIXACTOR }

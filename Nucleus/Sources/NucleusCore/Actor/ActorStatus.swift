@@ -46,8 +46,10 @@ extension Actor {
 
 /// Into a C array of characters, cut to fit, always ended by NUL.
 func copyName<Field>(_ name: String, _ field: inout Field) {
-    withUnsafeMutableBytes(of: &field) { bytes in
-        bytes.initializeMemory(as: UInt8.self, repeating: 0)
-        for (i, byte) in name.utf8.prefix(bytes.count - 1).enumerated() { bytes[i] = byte }
-    }
+    withUnsafeMutableBytes(of: &field) { copyName(name, to: $0) }
+}
+
+func copyName(_ name: String, to bytes: UnsafeMutableRawBufferPointer) {
+    bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    for (i, byte) in name.utf8.prefix(bytes.count - 1).enumerated() { bytes[i] = byte }
 }

@@ -20,10 +20,12 @@ final class Event: WorkItem, @unchecked Sendable {
         gate.open()
     }
 
-    func post(_ new: UInt32) {
-        guard new != 0 else { return }
-        bits.bitwiseOr(new, ordering: .sequentiallyConsistent)
+    /// False if all of `new` was posted already and waits to be handled.
+    @discardableResult func post(_ new: UInt32) -> Bool {
+        guard new != 0 else { return true }
+        let before = bits.bitwiseOr(new, ordering: .sequentiallyConsistent).oldValue
         schedule()
+        return before & new != new
     }
 
     private func schedule() {

@@ -15,6 +15,13 @@ public protocol HostServices: AnyObject, Sendable {
     func wake(_ word: UnsafeMutablePointer<UInt32>, _ count: Int32)
     func random(_ bytes: UnsafeMutableRawBufferPointer)
     func startThread(name: String, stackSize: Int, _ body: @escaping @Sendable () -> Void) -> Int32
+    /// The number of the calling host thread.
+    var hostThread: Int32 { get }
+    /// Runs `thread` of host process `process` (0: this one) under a schedule, or the nearest to it that the host
+    /// allows; what the host has made of it. A thread that is not of that process is left alone.
+    func schedule(_ thread: Int32, of process: Int32, _ wish: Schedule) -> HostSchedule
+    /// From now on waits of the calling thread end as close to their deadline as the host can make it.
+    func sharpenWaits()
     /// The value kept for the calling host thread, or nil: which nucleus thread it is.
     var threadValue: UnsafeMutableRawPointer? { get set }
     /// Called with the value of a host thread that ends while it still has one.

@@ -16,6 +16,12 @@ public protocol UnixMachine: AnyObject, Sendable {
     func threadAbort(_ thread: Thread) -> Int32
     /// K_TH_RUNNING, K_TH_BLOCKED while a handler has its trap, or K_TH_PARKED.
     func threadStanding(_ thread: Thread) -> Int32
+    /// Where the thread's program runs.
+    func threadPeer(_ thread: Thread) -> (any HostPeer)?
+    /// The thread whose trap, exception or abort the calling host thread handles.
+    func trapServed() -> Thread?
+    /// Who handles whose trap now.
+    func trapServers() -> [(server: KnThreadLid, client: KnThreadLid)]
     func threadCookie(_ thread: Thread, _ cookie: UInt64) -> Int32
     func threadContext(
         _ thread: Thread, _ old: UnsafeMutablePointer<KnThreadCtx>?, _ now: UnsafePointer<KnThreadCtx>?

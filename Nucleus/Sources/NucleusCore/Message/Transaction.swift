@@ -30,6 +30,7 @@ final class Transaction: @unchecked Sendable {
     }
 
     var isOpen: Bool { state.withLock { $0.open } }
+    var server: Thread? { state.withLock { $0.server } }
     var capacity: UInt32 { state.withLock { $0.capacity } }
 
     /// The thread that serves it now: a client's abort goes on to it. False if nobody waits any more.

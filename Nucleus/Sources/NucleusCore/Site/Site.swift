@@ -6,8 +6,9 @@ import Synchronization
 /// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
 /// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Group.state` → `Port.owner`
 /// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `Segment.state`, `Semaphore.state`,
-/// `Workers.state`, and the shutdown state are leaves; thread words are atomic and may be completed under any lock. No lock is held across a handler, a host wait or
-/// a call of `UnixMachine`.
+/// `Workers.state`, `TimerQueue.state` and the shutdown state are leaves. `MutexTable.lock` is taken when no other is held
+/// and only the shards of threads are taken under it. Thread words are atomic and may be completed under any lock. No lock
+/// is held across a handler, a host wait or a call of `UnixMachine`.
 public final class Site: @unchecked Sendable {
     // Sendable: `unix` and `log` are set before the site is used; everything else is locked or constant.
     public let host: any HostServices
@@ -27,6 +28,7 @@ public final class Site: @unchecked Sendable {
     let semaphores = ShardTable<Semaphore>()
     let interrupts = ShardTable<InterruptLine>()
     let lastSemaphore = Atomic<Int32>(0)
+    let timers = TimerQueue()
     let lastTransaction: Atomic<UInt64>
     let messageOrder = Atomic<UInt64>(0)
     let messageWorkers = Workers(name: "kn-message", limit: 16)
@@ -70,6 +72,7 @@ public final class Site: @unchecked Sendable {
     /// Ends the nucleus' own threads and all actors; the site is used no more.
     public func close() {
         for actor in actors.all where actor !== kernel { deleteActor(actor) }
+        timers.stop(host)
         messageWorkers.stop()
         eventWorkers.stop()
         interruptWorkers.stop()

@@ -22,6 +22,11 @@ enum NucleusTable {
         system(&table.pointee)
         // Since ABI 1.1: actors, threads, ports, messages, handlers, memory.
         interrupts(&table.pointee)
+        moreActors(&table.pointee)
+        scheduling(&table.pointee)
+        threadData(&table.pointee)
+        mutexes(&table.pointee)
+        timers(&table.pointee)
 
     }
 

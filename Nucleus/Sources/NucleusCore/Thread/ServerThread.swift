@@ -40,6 +40,18 @@ extension Actor {
         let code = thread.sleep(self, "threadDelay", abortable: true, deadline: deadline(site.host, milliseconds))
         return code == K_ETIMEOUT ? K_OK : code
     }
+
+    /// To the nanosecond, as far as the host can.
+    func threadDelay(until time: UInt64) -> Int32 {
+        let thread = Thread.current(site, in: self)
+        if !thread.isSharp {
+            thread.isSharp = true
+            site.host.sharpenWaits()
+        }
+        thread.arm(abortable: true)
+        let code = thread.sleep(self, "threadDelayNs", abortable: true, deadline: time)
+        return code == K_ETIMEOUT ? K_OK : code
+    }
 }
 
 extension Thread {
@@ -54,7 +66,7 @@ extension Thread {
         stat.blockedSince = blockedSince
         if held.load(ordering: .relaxed) == 0, let standing = guest.flatMap({ _ in site.unix?.threadStanding(self) }) {
             stat.status = standing
-            if standing != K_TH_RUNNING {
+            if standing == K_TH_BLOCKED || standing == K_TH_PARKED {
                 copyName("trap \(trapNumber.load(ordering: .relaxed))", &stat.blockedOn)
                 stat.blockedSince = site.trace.time(trapBegan.load(ordering: .relaxed))
             }

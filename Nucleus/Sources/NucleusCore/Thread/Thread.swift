@@ -3,14 +3,15 @@ import Synchronization
 
 /// A thread as the nucleus knows it: a server thread, a guest's thread, or a host thread that came by.
 public final class Thread: @unchecked Sendable {
-    // Sendable: `li`, `actor`, words and flags are constant or atomic; the message fields belong to the thread itself.
+    // Sendable: `li`, `actor`, words and flags are constant or atomic; the message fields and the per-thread data belong
+    // to the thread itself; `scheduling` is behind `MutexTable.lock`.
     public let li: KnThreadLid
     /// Home actor.
     public let actor: Actor
-    public let name: String
+    private let nameNow: Mutex<String>
     /// Held by themselves: a host thread may end, and drop its thread, when the site is gone already.
     let host: any HostServices
-    private let registry: ThreadTable
+    let registry: ThreadTable
     /// The subsystem's own value for the thread (threadCookie), carried in trap frames.
     public let cookie = Atomic<UInt64>(0)
     /// The trap it made last, and its beginning in ticks of the black box; 0 before the first one.
@@ -32,13 +33,24 @@ public final class Thread: @unchecked Sendable {
     var message: Message?
     /// Of a UNIX thread (CallState).
     let callState = Atomic<UInt32>(CallState.idle)
+    /// threadStop is in force: one of the holds.
+    let stopped = Atomic<Bool>(false)
+    /// Host thread that carries it, 0 none or not told.
+    let hostThread = Atomic<Int32>(0)
+    /// It has had, or asked for, a mutex.
+    let usesMutexes = Atomic<Bool>(false)
+    var scheduling = Scheduling()
+    /// Per-thread data. Only the thread itself looks.
+    var data: [ThreadDataName: UInt64] = [:]
+    /// Its waits end as precisely as the host can. Only the thread itself looks.
+    var isSharp = false
     /// Made for a host thread that called in; dropped when that ends.
     let isForeign: Bool
 
     init(li: KnThreadLid, actor: Actor, name: String, foreign: Bool) {
         self.li = li
         self.actor = actor
-        self.name = name
+        nameNow = Mutex(name)
         host = actor.site.host
         registry = actor.site.threads
         isForeign = foreign
@@ -52,6 +64,10 @@ public final class Thread: @unchecked Sendable {
     }
 
     public var site: Site { actor.site }
+    public var name: String {
+        get { nameNow.withLock { $0 } }
+        set { nameNow.withLock { $0 = newValue } }
+    }
     public var isAborted: Bool { aborted.load(ordering: .acquiring) }
     /// CLOCK_MONOTONIC ns since when the thread is blocked, 0 when it is not.
     public var blockedSince: UInt64 { wait.since.load(ordering: .relaxed) }
@@ -68,9 +84,13 @@ public final class Thread: @unchecked Sendable {
         site.host.threadValue.map { Unmanaged<Thread>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    @inline(never) private static func adopt(_ site: Site, _ actor: Actor) -> Thread {
-        let thread = site.threads.create(actor, foreign: true)
+    /// Makes a host thread of the machine layer known as one of the nucleus' own.
+    public static func carrier(_ site: Site, name: String) -> Thread { adopt(site, site.kernel, name: name) }
+
+    @inline(never) private static func adopt(_ site: Site, _ actor: Actor, name: String = "") -> Thread {
+        let thread = site.threads.create(actor, name: name, foreign: true)
         site.host.threadValue = Unmanaged.passRetained(thread).toOpaque()
+        thread.carried()
         return thread
     }
 
@@ -79,17 +99,20 @@ public final class Thread: @unchecked Sendable {
     public func bind() -> UnsafeMutableRawPointer? {
         let before = host.threadValue
         host.threadValue = Unmanaged.passRetained(self).toOpaque()
+        carried()
         return before
     }
 
     public func unbind(_ before: UnsafeMutableRawPointer?) {
         host.threadValue = before
+        hostThread.store(0, ordering: .relaxed)
         Unmanaged.passUnretained(self).release()
     }
 
     /// The host thread that carried the thread behind `value` has ended.
     static func hostThreadEnded(_ value: UnsafeMutableRawPointer) {
         let thread = Unmanaged<Thread>.fromOpaque(value).takeRetainedValue()
+        thread.hostThread.store(0, ordering: .relaxed)
         if thread.isForeign { thread.registry.remove(thread) }
     }
 }

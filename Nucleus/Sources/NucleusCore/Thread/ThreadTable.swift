@@ -5,8 +5,9 @@ import Synchronization
 public final class ThreadTable: Sendable {
     private let threads = ShardTable<Thread>()
     private let last = Atomic<Int32>(0)
+    let mutexes: MutexTable
 
-    init() {}
+    init() { mutexes = MutexTable(threads) }
 
     public func find(_ li: KnThreadLid) -> Thread? { threads.find(UInt64(UInt32(bitPattern: li))) }
 
@@ -28,6 +29,7 @@ public final class ThreadTable: Sendable {
         if thread.endCalls() { thread.dropMessage() }
         thread.doom()
         let known = threads.remove(UInt64(UInt32(bitPattern: thread.li))) != nil
+        mutexes.ownerDied(thread)
         // A host thread that only came by may end later than the site.
         if known, !thread.isForeign {
             thread.site.trace.add(K_TR_THREAD_END, 0, 0, 0, thread.actor.cap.ui.raw, thread: thread.li)

@@ -17,6 +17,8 @@ final class WaitWord: @unchecked Sendable {
     private let call = Atomic<UInt>(0)
     /// The actor whose call blocks, to find who must be woken when it dies. Compared, never followed.
     private let caller = Atomic<UInt>(0)
+    /// The same for those who ask from outside.
+    private let callerName = Atomic<UInt64>(0)
 
     init() {
         word = .allocate(capacity: 1)
@@ -32,6 +34,8 @@ final class WaitWord: @unchecked Sendable {
         guard let start = UnsafePointer<CChar>(bitPattern: call.load(ordering: .relaxed)) else { return "" }
         return String(cString: start)
     }
+
+    var callerUi: KnUniqueId { KnUniqueId(raw: callerName.load(ordering: .relaxed)) }
 
     /// Ends the wait if it is a call of `actor`.
     func complete(_ code: Int32, callOf actor: Actor, _ host: any HostServices) {
@@ -70,12 +74,14 @@ final class WaitWord: @unchecked Sendable {
 
     func enter(_ actor: Actor, _ name: StaticString, _ now: UInt64) {
         caller.store(Self.name(actor), ordering: .sequentiallyConsistent)
+        callerName.store(actor.cap.ui.raw, ordering: .relaxed)
         call.store(UInt(bitPattern: name.utf8Start), ordering: .relaxed)
         since.store(now, ordering: .relaxed)
     }
 
     func leave() {
         caller.store(0, ordering: .relaxed)
+        callerName.store(0, ordering: .relaxed)
         call.store(0, ordering: .relaxed)
         since.store(0, ordering: .relaxed)
     }

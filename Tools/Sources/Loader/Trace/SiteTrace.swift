@@ -64,35 +64,9 @@ extension SiteReport {
         return names
     }
 
-    /// Every thread: what it waits in, and since when.
-    func threads() throws(LoadError) -> String {
-        let names = try self.names()
-        let nucleus = site.table.pointee
-        let stats = try list(KnThreadStat()) { count, stats in
-            nucleus.threadStat?(nucleus.`self`, count, stats) ?? K_ENOSYS
-        }
-        let now = Self.nanoseconds(CLOCK_MONOTONIC)
-        let words = [K_TH_RUNNING: "running", K_TH_BLOCKED: "blocked", K_TH_PARKED: "parked", K_TH_STOPPED: "stopped"]
-        var table = TextTable(["THREAD", "ACTOR", "NAME", "STATE", "BLOCKED ON", "SINCE"])
-        for stat in stats.sorted(by: { $0.li < $1.li }) {
-            let since = stat.blockedSince == 0 ? "" : durationText(UInt64(max(0, now - Int64(stat.blockedSince))))
-            table.add([
-                "\(stat.li)", names.actor(traceName(stat.actor)), fieldText(stat.name), words[stat.status] ?? "?",
-                Self.callText(fieldText(stat.blockedOn)), since,
-            ])
-        }
-        return table.text
-    }
-
-    /// `trap 7`, as the nucleus has it, by the name of the system call.
-    private static func callText(_ call: String) -> String {
-        guard call.hasPrefix("trap "), let number = UInt64(call.dropFirst(5)) else { return call }
-        return SystemCallNames.name(number)
-    }
-
     private static func epoch() -> Int64 { nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC) }
 
-    private static func nanoseconds(_ clock: clockid_t) -> Int64 {
+    static func nanoseconds(_ clock: clockid_t) -> Int64 {
         var now = timespec()
         clock_gettime(clock, &now)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)

@@ -153,8 +153,44 @@ typedef struct KnNucleus {
     /* === since ABI 1.1 === */
 
     /* --- actors --- */
+    /* User <-> system only; a supervisor is one for ever, and a UNIX actor too. NULL skips. Privileged callers only. */
+    int32_t (*actorPrivilege)(void *self, const KnCap *cap, int32_t *oldPrivilege, const int32_t *newPrivilege);
+    /* A UNIX actor made of another: actorCreate and rgnDup (flags K_RGNDUP_*) in one, all or nothing. */
+    int32_t (*actorDup)(void *self, const KnCap *source, KnCap *cap, int32_t status, uint32_t flags, const char *name);
+
 
     /* --- threads --- */
+    /* NULL skips. A better schedule than the usual one is for privileged callers. */
+    int32_t (*threadScheduler)(void *self, KnThreadLid li, KnThreadSched *old, const KnThreadSched *now);
+    int32_t (*threadName)(void *self, KnThreadLid li, char *old, const char *now);         /* old: 32 bytes. NULL skips */
+    /* Without a count, unlike threadSuspend: two stops need one start. */
+    int32_t (*threadStart)(void *self, KnThreadLid li);
+    int32_t (*threadStop)(void *self, KnThreadLid li);
+    int32_t (*threadDelayNs)(void *self, uint64_t nanoseconds, uint32_t flags);            /* K_DELAY_ABSOLUTE */
+    int32_t (*threadStat2)(void *self, uint32_t *count, KnThreadStat2 *stats);
+    /* The actor that caused the handler the caller is in: sender of the message, or the trapping actor. K_EINVAL outside
+     * of handlers. Privileged callers only. */
+    int32_t (*svGetInvoker)(void *self, KnCap *cap);
+    /* Per-thread data: a word for each thread under a key of the calling actor; 0 until set. Returns the key, > 0. */
+    int32_t (*ptdKeyCreate)(void *self);
+    int32_t (*ptdKeyDelete)(void *self, int32_t key);
+    int32_t (*ptdSet)(void *self, int32_t key, uint64_t value);
+    int32_t (*ptdGet)(void *self, int32_t key, uint64_t *value);
+    /* --- mutexes --- */
+    int32_t (*mutexInit)(void *self, KnMutex *mutex, uint32_t flags);                      /* K_MUTEX_RT */
+    /* K_OK or K_MUTEX_ORPHAN. K_EBUSY: the caller has it, or would wait in a circle. delay 0: as mutexTry, but K_ETIMEOUT. */
+    int32_t (*mutexGet)(void *self, const KnMutex *mutex, int32_t delay);
+    int32_t (*mutexTry)(void *self, const KnMutex *mutex);                                 /* K_EBUSY: somebody has it */
+    int32_t (*mutexRel)(void *self, const KnMutex *mutex);                                 /* K_EPRIV: another has it, or nobody */
+    int32_t (*mutexDelete)(void *self, KnMutex *mutex);                                    /* who waits gets K_EUNKNOWN */
+    /* --- timers: expiry posts `bits` to an event --- */
+    int32_t (*timerCreate)(void *self, const KnUniqueId *event, uint32_t bits, KnTimer *timer);
+    /* First expiry in `value` ns (at `value` with K_DELAY_ABSOLUTE), then every `interval` (0: once; not
+     * below 10 us); value 0 disarms. */
+    int32_t (*timerSet)(void *self, const KnTimer *timer, uint32_t flags, uint64_t value, uint64_t interval);
+    int32_t (*timerGet)(void *self, const KnTimer *timer, KnTimerStat *stat);
+    int32_t (*timerDelete)(void *self, KnTimer *timer);
+
 
     /* --- ports --- */
 

@@ -128,8 +128,32 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         /* === since ABI 1.1, in the order of knNucleus.h === */
 
         /* --- actors --- */
+        SIG_("actorPrivilege", CAP_, OUT_(int32_t), IN_(int32_t)),
+        SIG_("actorDup", CAP_, OUT_(KnCap), I32_, U32_, STR_(32)),
+
 
         /* --- threads --- */
+        SIG_("threadScheduler", I32_, OUT_(KnThreadSched), IN_(KnThreadSched)),
+        SIG_("threadName", I32_, OUTN_(32), STR_(32)),
+        SIG_("threadStart", I32_),
+        SIG_("threadStop", I32_),
+        SIG_("threadDelayNs", U64_, U32_),
+        SIG_("threadStat2", IO_(uint32_t), OUTR_(0, sizeof(KnThreadStat2))),
+        SIG_("svGetInvoker", OUT_(KnCap)),
+        SIG0_("ptdKeyCreate"),
+        SIG_("ptdKeyDelete", I32_),
+        SIG_("ptdSet", I32_, U64_),
+        SIG_("ptdGet", I32_, OUT_(uint64_t)),
+        SIG_("mutexInit", IO_(KnMutex), U32_),
+        SIG_("mutexGet", IN_(KnMutex), I32_),
+        SIG_("mutexTry", IN_(KnMutex)),
+        SIG_("mutexRel", IN_(KnMutex)),
+        SIG_("mutexDelete", IO_(KnMutex)),
+        SIG_("timerCreate", UI_, U32_, OUT_(KnTimer)),
+        SIG_("timerSet", IN_(KnTimer), U32_, U64_, U64_),
+        SIG_("timerGet", IN_(KnTimer), OUT_(KnTimerStat)),
+        SIG_("timerDelete", IO_(KnTimer)),
+
 
         /* --- ports --- */
 

@@ -201,6 +201,51 @@ typedef struct KnTraceEvent {
 /* --- actors --- */
 
 /* --- threads --- */
+/* Scheduling of a thread (threadScheduler). Those of FIFO and RR run before all of OTHER. What the host does not allow is
+ * done as well as it can be: FIFO and RR become OTHER with the nearest nice value, and that is reported. */
+#define K_SCHED_OTHER 0
+#define K_SCHED_FIFO 1
+#define K_SCHED_RR 2
+#define K_SCHED_BEST 0        /* priorities: 0 best ... 255 worst */
+#define K_SCHED_WORST 255
+#define K_SCHED_USUAL 128     /* what threads are born with, in OTHER: nice 0 */
+typedef struct KnThreadSched {
+    int32_t policy, priority; /* as asked for */
+    int32_t hostPolicy;       /* out: what the host runs it under now, mutexes' inheritance included */
+    int32_t hostPriority;     /* out: of the host: 1 worst ... 99 best for FIFO and RR, nice for OTHER */
+} KnThreadSched;
+
+#define K_DELAY_ABSOLUTE 1u   /* threadDelayNs, timerSet: a time of CLOCK_MONOTONIC, not a delay */
+#define K_PTDKEYMAX 64u       /* keys of per-thread data an actor may hold */
+#define K_SYNCMAX 4096u       /* mutexes, and timers, an actor may hold */
+
+typedef struct KnMutex { int32_t li; } KnMutex;  /* the owner runs at the best priority of its waiters */
+#define K_MUTEX_RT 1u         /* waiters get it by priority, first come first served within one; else first come first served */
+#define K_MUTEX_ORPHAN 1      /* mutexGet: taken, but its owner died with it: what it protects may be in disorder */
+
+typedef struct KnTimer { int32_t li; } KnTimer;
+typedef struct KnTimerStat {
+    uint64_t remaining;       /* ns until it expires next; 0 unarmed */
+    uint64_t interval;        /* ns; 0 one-shot */
+    uint64_t expirations;     /* since it was set */
+    uint64_t overruns;        /* of these, found their bits still unhandled or came too late to be told apart */
+} KnTimerStat;
+
+typedef struct KnThreadStat2 {
+    KnThreadLid li;
+    int32_t status;           /* K_TH_* */
+    KnUniqueId actor;         /* home */
+    KnUniqueId caller;        /* whose call blocks: the actor it is running in meanwhile; 0 not blocked */
+    char name[32];
+    char blockedOn[32];       /* call name, empty when running */
+    uint64_t blockedSince;    /* CLOCK_MONOTONIC ns */
+    KnThreadLid client;       /* whose request or trap it works on; 0 nobody's */
+    KnThreadLid mutexOwner;   /* who has the mutex it waits for; 0 none */
+    int32_t hostThread;       /* host thread it runs on, 0 unknown */
+    uint32_t pad;
+    KnThreadSched sched;
+} KnThreadStat2;
+
 
 /* --- ports --- */
 

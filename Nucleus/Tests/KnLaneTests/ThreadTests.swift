@@ -65,6 +65,7 @@ import Testing
             #expect(booted.call([UInt8(ascii: "r")]).code == K_OK)
         }
         pthread_join(client, nil)
-        #expect(dies ? code < 0 : code == K_OK, "\(code)")
+        // The server's thread is woken first: in the nucleus' own process it may still release the mutex in time.
+        #expect(dies ? code < 0 || privilege == K_SUPACTOR : code == K_OK, "\(code)")
     }
 }

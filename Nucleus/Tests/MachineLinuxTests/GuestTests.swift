@@ -238,6 +238,34 @@ private let getpidExit: [UInt8] = [0xb8, 39, 0, 0, 0, 0x0f, 5, 0x89, 0xc7, 0xb8,
         kernel.end()
     }
 
+    @Test func aHandlerThatBlocksSaysForWhom() throws {
+        let kernel = try #require(MiniKernel())
+        let n = try #require(kernel.actor.creator).table
+        nonisolated(unsafe) let table = n
+        kernel.answer = { kernel, frame in
+            guard frame.pointee.number == 39 else { return kernel.standard(frame) }
+            frame.pointee.result = table.pointee.threadDelayNs(table.pointee.`self`, UInt64.max, 0) == K_EABORT ? 7 : 8
+            return K_OK
+        }
+        try #require(kernel.start(getpidExit))
+        func server() -> KnThreadStat2? {
+            var count: UInt32 = 64
+            var stats = [KnThreadStat2](repeating: KnThreadStat2(), count: 64)
+            guard n.pointee.threadStat2(n.pointee.`self`, &count, &stats) >= 0 else { return nil }
+            return stats.prefix(Int(count)).first { $0.client == kernel.li && $0.blockedSince != 0 }
+        }
+        var found = server()
+        for _ in 0..<40_000 where found == nil {
+            usleep(500)
+            found = server()
+        }
+        let seen = try #require(found)
+        #expect(seen.status == K_TH_BLOCKED && seen.hostThread > 0)
+        #expect(n.pointee.threadAbort(n.pointee.`self`, seen.li) == K_OK)
+        #expect(kernel.wait() == 7)
+        kernel.end()
+    }
+
     @Test func actorStopHoldsAllThreads() throws {
         let kernel = try #require(MiniKernel())
         try #require(kernel.start([0xeb, 0xfe]))

@@ -123,6 +123,32 @@ import Testing
         #expect(server.result() == K_EPORTDELETED)
     }
 
+    /// A client's thread is held in the handler of an actor: the end of that actor does not wait for ever.
+    @Test func deletionLetsGoWhoIsHeldInsideAHandler() {
+        let bench = Bench()
+        let (client, server) = (bench.actor("client"), bench.actor("server"))
+        let port = server.nucleus.newPort()
+        let probe = Probe()
+        var sem = KnSem()
+        _ = server.nucleus.semInit(&sem, 0)
+        let shared = sem
+        probe.action = { _ in
+            var sem = shared
+            return server.nucleus.semP(&sem, -1) | server.nucleus.semP(&sem, -1)
+        }
+        withExtendedLifetime(probe) {
+            #expect(server.nucleus.svMsgHandler(port.li, Probe.handler, probe.cookie) == K_OK)
+            let call = bench.start { client.nucleus.call(port.ui).code }
+            #expect(bench.untilBlocked(client, "semP"))
+            let li = bench.site.threads.all.first { $0.blockedOn == "semP" }?.li ?? 0
+            #expect(client.nucleus.threadSuspend(li) == K_OK)
+            #expect(server.nucleus.semV(&sem) == K_OK)
+            #expect(eventually { bench.site.threads.find(li)?.stat().status == K_TH_STOPPED })
+            #expect(bench.site.deleteActor(server) == K_OK)
+            #expect(call.result() < 0)
+        }
+    }
+
     @Test func dataOfEachThread() {
         let bench = Bench()
         let (actor, other) = (bench.actor(), bench.actor("other"))

@@ -18,8 +18,7 @@ extension LinuxGuests {
         guest.replaced = nil
         guest.replacedFpu = nil
         guest.deferredFault = false
-        let aborted =
-            guest.abortOwed.load(ordering: .relaxed) && guest.abortOwed.exchange(false, ordering: .sequentiallyConsistent)
+        let aborted = guest.takeAbortOwed()
         let owed = guest.kick.exchange(false, ordering: .sequentiallyConsistent)
         let trapped = serial << 8 | GuestThread.Status.trapped.rawValue
         guard
@@ -120,7 +119,8 @@ extension LinuxGuests {
             guest.send(UInt32(action))
         }
         past?.trace(site.trace)
-        if guest.kick.load(ordering: .sequentiallyConsistent) || guest.suspends.load(ordering: .sequentiallyConsistent) > 0 {
+        let suspended = guest.suspends.load(ordering: .sequentiallyConsistent) > 0
+        if suspended || guest.kick.load(ordering: .sequentiallyConsistent) {
             pool.owe(guest)
         }
         // It died before there was anybody to tell, or nobody knew then whose it was.

@@ -52,3 +52,9 @@ extension LinuxGuests {
         resume(guest, serial, 0, whole: true)
     }
 }
+
+extension GuestThread {
+    @inline(__always) func takeAbortOwed() -> Bool {
+        abortOwed.load(ordering: .relaxed) && abortOwed.exchange(false, ordering: .sequentiallyConsistent)
+    }
+}

@@ -47,7 +47,7 @@ extension Site {
 
     /// Visitors that block inside its handlers: the gates could not be drained else.
     private func endCalls(_ actor: Actor) {
-        for thread in threads.all { thread.wait.complete(K_EDEADACTOR, callOf: actor, host) }
+        for thread in threads.all { thread.end(callOf: actor) }
     }
 
     private func deleteCallObjects(_ actor: Actor, _ me: Thread?) {

@@ -59,7 +59,10 @@ extension Site {
     func createEvent(_ actor: Actor, _ handler: @escaping KnEvtHdl, _ cookie: UnsafeMutableRawPointer?) -> KnCap {
         while true {
             let event = Event(actor, newCap(.event), handler, cookie)
-            if events.insert(event.cap.ui.raw, event) { return event.cap }
+            guard events.insert(event.cap.ui.raw, event) else { continue }
+            // Deleted in this instant: its objects may have been collected already.
+            if actor.isDeleted { events.remove(event.cap.ui.raw) }
+            return event.cap
         }
     }
 

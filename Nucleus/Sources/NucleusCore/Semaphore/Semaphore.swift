@@ -72,6 +72,8 @@ extension Site {
             guard li != 0 else { continue }
             let semaphore = Semaphore(li: li, owner: actor.cap.ui, count: count)
             guard semaphores.insert(UInt64(UInt32(bitPattern: li)), semaphore) else { continue }
+            // Deleted in this instant: its objects may have been collected already.
+            if actor.isDeleted { deleteSemaphore(semaphore) }
             return KnSem(li: li)
         }
     }

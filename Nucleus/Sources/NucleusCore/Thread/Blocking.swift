@@ -18,8 +18,8 @@ extension Thread {
             _ = wait.complete(K_EDEADACTOR, host)
         }
         let code = wait.sleep(host, deadline: deadline)
+        if held.load(ordering: .relaxed) != 0 { waitWhileHeld(in: actor) }
         wait.leave()
-        if held.load(ordering: .relaxed) != 0 { waitWhileHeld() }
         return code
     }
 
@@ -42,12 +42,14 @@ extension Thread {
         return false
     }
 
-    /// Suspended server threads stop here, at the end of nucleus calls that block: never inside somebody's lock.
-    func waitWhileHeld() {
+    /// Suspended server threads stop here, at the end of nucleus calls that block: never inside somebody's lock. In a
+    /// handler of `actor`, only as long as that lives: its end waits for all who are inside.
+    func waitWhileHeld(in actor: Actor) {
         let word = UnsafeMutableRawPointer(heldWord).assumingMemoryBound(to: UInt32.self)
         while held.load(ordering: .sequentiallyConsistent) != 0, !doomed.load(ordering: .relaxed) {
             let seen = heldWord.pointee.load(ordering: .acquiring)
             if held.load(ordering: .sequentiallyConsistent) == 0 { return }
+            if actor.deleted.load(ordering: .sequentiallyConsistent) { return }
             _ = host.wait(word, seen, deadline: nil)
         }
     }
@@ -67,6 +69,12 @@ extension Thread {
             count = seen
         }
         return false
+    }
+
+    /// The actor in whose call the thread waits or is held has been deleted.
+    func end(callOf actor: Actor) {
+        wait.complete(K_EDEADACTOR, callOf: actor, host)
+        if held.load(ordering: .sequentiallyConsistent) != 0 { release() }
     }
 
     private func release() {

@@ -17,10 +17,15 @@ extension Site {
         if limit != 0, count >= Int(limit) { throw .noMemory }
         let entry = Entry(routine: routine, argument: argument)
         let thread = threads.create(actor, name: name)
+        // Deleted in this instant: its threads may have been told already.
+        if actor.isDeleted {
+            threads.remove(thread)
+            throw .deadActor
+        }
         if actor.status == K_STOPPED { thread.suspend() }
         let code = host.startThread(name: name, stackSize: Int(stackSize)) { [self] in
             let before = thread.bind()
-            thread.waitWhileHeld()
+            thread.waitWhileHeld(in: actor)
             if !thread.isDoomed { entry.routine(entry.argument) }
             thread.unbind(before)
             threads.remove(thread)

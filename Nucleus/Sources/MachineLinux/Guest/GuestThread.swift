@@ -37,9 +37,11 @@ final class GuestThread: @unchecked Sendable {
     let ownCall = Atomic<Bool>(false)
     /// That abort, until its handler is called or a trap or fault comes first.
     let abortOwed = Atomic<Bool>(false)
-    /// threadSuspend count, and whether it is held at a kick for that.
+    /// threadSuspend count, and whether it is held for that when it would go on, with what.
     let suspends = Atomic<Int32>(0)
     let holding = Atomic<Bool>(false)
+    var heldResult: Int64 = 0
+    var heldWhole = false
     /// Host process << 32 | host thread, for those who ask from outside.
     private let hostPlace = Atomic<UInt64>(0)
     /// It is in the pool's list of kicks.

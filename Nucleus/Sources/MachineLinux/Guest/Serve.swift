@@ -54,7 +54,9 @@ extension LinuxGuests {
             settle(guest, serial, outcome, 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
-            if hold(guest, serial, aborted: aborted) { return }
+            if guest.suspends.load(ordering: .sequentiallyConsistent) > 0 {
+                return hold(guest, serial, aborted: aborted)
+            }
             guard let (handler, own) = handlers.pointee.abort else { return settle(guest, serial, K_CONTEXT, 0) }
             let outcome = handler(own, guest.thread.li, cookie)
             traceAbort(guest.thread, outcome, since: began)
@@ -98,6 +100,7 @@ extension LinuxGuests {
 
     /// Lets a thread in `leaving` go on.
     func resume(_ guest: GuestThread, _ serial: UInt64, _ result: Int64, whole: Bool) {
+        if guest.suspends.load(ordering: .relaxed) > 0 { return holdBack(guest, serial, result, whole: whole) }
         let past = PastTrap(guest, result, whole: whole)
         guest.commanded(else: ()) {
             var frame = guest.frame

@@ -43,6 +43,7 @@ IS(COUNT_1_0, 91)
     X(svIntrConnect) X(svIntrDisConnect) X(svIntrTrigger) X(svIntrMask) X(svIntrUnMask) X(svIntrWatch) X(svIntrStat)   \
     \
     /* --- memory --- */ \
+    X(lcOpen) X(lcClose) X(lcCap) X(lcFlush) X(lcSetRights) X(lcStat) X(sgCreateAt) \
     \
     /* --- end --- */
 

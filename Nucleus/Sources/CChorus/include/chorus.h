@@ -8,6 +8,7 @@
 #include "chorus/knHandlers.h"
 #include "chorus/knNucleus.h"
 #include "chorus/knActor.h"
+#include "chorus/knMapper.h"
 #include "chorus/knBoot.h"
 #include "chorus/knSignatures.h"
 #include "chorus/knCalls.h"

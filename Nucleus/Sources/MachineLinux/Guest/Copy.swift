@@ -39,6 +39,19 @@ extension LinuxGuests {
 
     public func copyIn(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        return paging(guest, from, to.count, write: false) { copyIn(guest, from, to) }
+    }
+
+    /// A copy that fails for what only has to be brought in is made again: it may be taken away meanwhile.
+    private func paging(_ guest: GuestThread, _ address: VmAddr, _ size: Int, write: Bool, _ copy: () -> Int32) -> Int32 {
+        for _ in 0..<8 {
+            let code = copy()
+            guard code == K_EFAULT, pageIn(guest, address, size, write: write) else { return code }
+        }
+        return K_EFAULT
+    }
+
+    private func copyIn(_ guest: GuestThread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
         guard let base = to.baseAddress, to.count > 0 else { return K_OK }
         return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, to.count) {
@@ -64,6 +77,27 @@ extension LinuxGuests {
         _ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32
     ) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        var next = from
+        while true {
+            let code = copyInString(guest, from, to, &size)
+            // Where it ends is not known: window after window is brought in until it is found.
+            guard code == K_EFAULT, let (at, end) = firstPaged(guest, next, from &+ UInt64(to.count)),
+                case .mapped(let mapped) = pageIn(guest, at, write: false), mapped > at, mapped <= end
+            else { return code }
+            next = mapped
+        }
+    }
+
+    /// The first address in the range where a mapper's segment is mapped, and that region's end.
+    private func firstPaged(_ guest: GuestThread, _ from: VmAddr, _ to: VmAddr) -> (at: VmAddr, end: VmAddr)? {
+        guard let space = space(guest.thread.actor), space.isPaged, from < to else { return nil }
+        guard let part = space.parts(from, to).first(where: { $0.segment?.local != nil }) else { return nil }
+        return (part.start, space.region(part.start)?.end ?? part.end)
+    }
+
+    private func copyInString(
+        _ guest: GuestThread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32
+    ) -> Int32 {
         guard let base = to.baseAddress, to.count > 0 else { return K_EINVAL }
         return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, 1) {
@@ -93,6 +127,14 @@ extension LinuxGuests {
 
     public func copyOut(_ thread: Thread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        // What a deferred copy may miss can be brought in no more.
+        let deferred = deferred && !isPaged(guest, to, from.count)
+        return paging(guest, to, from.count, write: true) { copyOut(guest, from, to, deferred: deferred) }
+    }
+
+    private func copyOut(
+        _ guest: GuestThread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool
+    ) -> Int32 {
         guard let base = from.baseAddress, from.count > 0 else { return K_OK }
         return guest.commanded(else: K_EDEADACTOR) {
             var done = 0
@@ -117,6 +159,7 @@ extension LinuxGuests {
     public func sgReadThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ to: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
+        if segment.local != nil || isPaged(guest, to, wanted) { return pagedRead(segment, object, thread, to, wanted) }
         return guest.commanded(else: K_EDEADACTOR) {
             var done = 0
             while done < wanted {
@@ -141,6 +184,9 @@ extension LinuxGuests {
     public func sgWriteThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ from: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
+        if segment.local != nil || isPaged(guest, from, wanted) {
+            return pagedWrite(segment, object, thread, from, wanted)
+        }
         return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, wanted) {
                 return Int32(segment.write(object.startOffset, UnsafeRawBufferPointer(start: here, count: wanted)))

@@ -7,8 +7,12 @@ import Synchronization
 final class GuestSpace: @unchecked Sendable {
     // Sendable: the list is locked; segments are retained by `insert` and released by `remove`.
     private let list: Mutex<[Region]>
+    /// It has, or had, regions of mappers' segments.
+    private let paged = Atomic<Bool>(false)
+    var isPaged: Bool { paged.load(ordering: .acquiring) }
 
     init(_ regions: [Region] = []) {
+        paged.store(regions.contains { $0.segment?.local != nil }, ordering: .relaxed)
         for region in regions { region.segment?.retainMapping() }
         list = Mutex(regions)
     }
@@ -26,6 +30,7 @@ final class GuestSpace: @unchecked Sendable {
     /// Puts a region in, replacing what is there.
     func insert(_ region: Region) {
         region.segment?.retainMapping()
+        if region.segment?.local != nil { paged.store(true, ordering: .sequentiallyConsistent) }
         let gone = list.withLock { list -> [Region] in
             let gone = Self.cut(&list, region.start, region.end)
             let at = Self.firstIndex(list, endingAbove: region.start)
@@ -53,6 +58,13 @@ final class GuestSpace: @unchecked Sendable {
                 i += 1
             }
             return parts
+        }
+    }
+
+    func region(_ address: VmAddr) -> Region? {
+        list.withLock { list in
+            let at = Self.firstIndex(list, endingAbove: address)
+            return at < list.count && list[at].start <= address ? list[at] : nil
         }
     }
 

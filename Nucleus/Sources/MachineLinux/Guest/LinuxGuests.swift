@@ -36,6 +36,9 @@ public final class LinuxGuests: @unchecked Sendable {
     let stopped = Atomic<Bool>(false)
     /// Its threads have been started.
     let serves = Atomic<Bool>(false)
+    /// Pool threads that are inside a page-in.
+    let paging = Atomic<Int>(0)
+    let revocations = Revocations()
     let clones = ClonesUnderWay()
     /// Last name given to shared anonymous memory.
     let sharedNames = Atomic<UInt32>(0)

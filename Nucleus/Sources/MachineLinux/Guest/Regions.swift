@@ -20,7 +20,7 @@ extension LinuxGuests {
         return (rgn.startAddr, rgn.startAddr + size)
     }
 
-    private func protection(_ options: UInt32) -> UInt64 {
+    func protection(_ options: UInt32) -> UInt64 {
         if options & K_RESERVED != 0 { return UInt64(PROT_NONE) }
         return UInt64(options & K_READABLE != 0 ? PROT_READ : 0) | UInt64(options & K_WRITABLE != 0 ? PROT_WRITE : 0)
             | UInt64(options & K_EXECUTABLE != 0 ? PROT_EXEC : 0)
@@ -86,8 +86,10 @@ extension LinuxGuests {
         guard descriptor >= 0 else { return K_EHOST }
         defer { if descriptor != segment.cache { closeDescriptor(descriptor) } }
         var flags = UInt64(MAP_FIXED) | UInt64(shared ? MAP_SHARED : MAP_PRIVATE)
-        if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
-        let prot = protection(rgn.options)
+        if rgn.options & K_NODEMAND != 0, segment.local == nil { flags |= UInt64(MAP_POPULATE) }
+        // A mapper's segment becomes accessible at the faults.
+        let prot = segment.local == nil ? protection(rgn.options) : UInt64(PROT_NONE)
+        if segment.local != nil, writes { rgn.options |= K_MAYWRITE }
         let result: Int64? = agent.process.passing {
             agent.commanded(else: nil) { () -> Int64? in
                 guard agent.flush() else { return nil }
@@ -128,12 +130,20 @@ extension LinuxGuests {
         guard space.isMapped(start, end) else { return K_EFAULT }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
         let access = K_READABLE | K_WRITABLE | K_EXECUTABLE | K_RESERVED
-        let result = agent.commanded(else: nil) {
-            agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
+        let parts = space.parts(start, end)
+        let paged = parts.filter { $0.segment?.local != nil }
+        if rgn.options & K_WRITABLE != 0, paged.contains(where: { !$0.isPrivate && $0.options & K_MAYWRITE == 0 }) {
+            return K_EPRIV
+        }
+        let result = agent.commanded(else: nil) { () -> Int64? in
+            let result = agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
+            guard result == 0 else { return result }
+            // What comes of a mapper is given access to again at the faults.
+            return hide(agent, paged)
         }
         let error = knError(host: result)
         guard error == K_OK else { return error }
-        for var part in space.parts(start, end) {
+        for var part in parts {
             part.options = part.options & ~access | rgn.options & access
             space.insert(part)
         }
@@ -155,8 +165,10 @@ extension LinuxGuests {
         if inPlace, newEnd > end, !space.parts(end, newEnd).isEmpty { return K_ENOMEM }
         if !inPlace, newStart < end, start < newEnd { return K_EINVAL }
         let flags: UInt64 = inPlace ? 0 : 3  // MREMAP_MAYMOVE | MREMAP_FIXED
-        let result = agent.commanded(else: nil) {
-            agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
+        let result = agent.commanded(else: nil) { () -> Int64? in
+            // The host moves one mapping: with access here and there it would be several.
+            if first.segment?.local != nil, hide(agent, parts) != 0 { return nil }
+            return agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
         }
         let error = knError(host: result)
         guard error == K_OK else { return error }
@@ -168,6 +180,15 @@ extension LinuxGuests {
         space.insert(region)
         region.segment?.releaseMapping()
         return K_OK
+    }
+
+    /// Takes all access to the parts; 0, an error of the host, or nil if the guest is gone.
+    func hide(_ agent: GuestThread, _ parts: [Region]) -> Int64? {
+        for part in parts {
+            let result = agent.hostCall(HOST_mprotect, part.start, part.size, UInt64(PROT_NONE))
+            guard result == 0 else { return result }
+        }
+        return 0
     }
 
     public func rgnAdvise(_ actor: Actor, _ rgn: KnRgnDesc, _ advice: Int32) -> Int32 {

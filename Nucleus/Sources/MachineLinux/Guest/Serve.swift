@@ -27,6 +27,7 @@ extension LinuxGuests {
         else { return }
         // Whatever it posts: it was told to end, and nobody knows it any more.
         if guest.dying.load(ordering: .sequentiallyConsistent) { return leave(guest) }
+        if revocations.any { revocations.carryOut(guest, self) }
         inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { inside.wrappingSubtract(1, ordering: .relaxed) }
         let cookie = guest.thread.cookie.load(ordering: .relaxed)
@@ -44,11 +45,16 @@ extension LinuxGuests {
                 trap(guest, serial, cookie)
             }
         case KIND_FAULT:
-            guard let (handler, own) = handlers.pointee.exception, guest.frame != 0 else { return lose(guest, serial) }
+            guard guest.frame != 0 else { return lose(guest, serial) }
+            var request = guest.request
+            if settlesFault(guest, &request) {
+                traceFault(guest.thread, request, since: began)
+                return settle(guest, serial, K_OK, 0)
+            }
+            guard let (handler, own) = handlers.pointee.exception else { return lose(guest, serial) }
             var frame = KnExcFrame(
-                thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: guest.request.signo,
-                code: guest.request.code, address: guest.request.address, actor: guest.thread.actor.cap.ui)
-            let request = guest.request
+                thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: request.signo,
+                code: request.code, address: request.address, actor: guest.thread.actor.cap.ui)
             let outcome = handler(own, &frame)
             traceFault(guest.thread, request, since: began)
             settle(guest, serial, outcome, 0)

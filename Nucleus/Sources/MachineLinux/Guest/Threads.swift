@@ -44,7 +44,13 @@ extension LinuxGuests {
             inherit(made, from, start)
         }
         let thread = made.thread
-        return settle(guestActor, made) ? .success(thread.li) : .failure(.deadActor)
+        guard settle(guestActor, made) else { return .failure(.deadActor) }
+        // What was taken from the source while it was being copied, nobody could take from the copy.
+        if guestActor.space.isPaged {
+            let paged = guestActor.space.all.filter { $0.segment?.local != nil }
+            _ = made.commanded(else: nil) { hide(made, paged) }
+        }
+        return .success(thread.li)
     }
 
     /// Registers of a cloned thread: its source's, with what `start` changes.

@@ -46,6 +46,9 @@ public final class Actor: @unchecked Sendable {
         /// Keys of per-thread data.
         var dataKeys: [Int32] = []
         var lastDataKey: Int32 = 0
+        /// Local caches that it has open.
+        var caches: [Int32: Segment] = [:]
+        var lastCache: Int32 = 0
     }
 
     init(

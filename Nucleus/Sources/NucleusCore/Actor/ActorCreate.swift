@@ -31,7 +31,10 @@ extension Site {
         deleteChildren(of: actor)
         if actor.isUnix { unix?.actorDeleted(actor) } else { graveyard.withLock { $0.append(actor) } }
         (actor.guest as? any ServerHost)?.actorDeleted()
-        let (ownThreads, ownSegments) = actor.state.withLock { (Array($0.threads.values), Array($0.segments.values)) }
+        let (ownThreads, ownSegments, openCaches) = actor.state.withLock { state in
+            defer { state.caches = [:] }
+            return (Array(state.threads.values), Array(state.segments.values), Array(state.caches.values))
+        }
         for thread in ownThreads where !thread.isForeign { thread.doom() }
         let me = Thread.current(self)
         // The calls of a UNIX actor ended with its threads, and it owns no events or semaphores.
@@ -41,6 +44,7 @@ extension Site {
         // Its default port and it hold each other; servers stay in the graveyard anyhow.
         if actor.isUnix { actor.defaultPort.abandon(to: kernel) }
         for segment in ownSegments { release(segment, actor) }
+        for segment in openCaches { actor.release(cache: segment) }
         for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
         return K_OK
     }

@@ -58,6 +58,10 @@ public protocol UnixMachine: AnyObject, Sendable {
     /// Regions at or above `from`, ascending; returns how many were written.
     func rgnStat(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat>) -> Int32
 
+    /// No guest may write these bytes of a mapper's segment any more, nor read them unless `keepReading` (then all of
+    /// them are in the cache), before it has faulted again. Guests that do not obey are ended.
+    func cacheRevoke(_ segment: Segment, _ ranges: [Range<UInt64>], keepReading: Bool)
+
     func sgReadThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ to: VmAddr) -> Int32
     func sgWriteThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ from: VmAddr) -> Int32
 }

@@ -16,6 +16,8 @@ public final class Segment: @unchecked Sendable {
     /// A host file, not memory of ours.
     let adopted: Bool
     let account: MemoryAccount
+    /// Of a segment of an external mapper: what is here of it.
+    public let local: LocalCache?
     private var ownsCache = true
     let state: Mutex<State>
 
@@ -40,7 +42,23 @@ public final class Segment: @unchecked Sendable {
         self.cache = cache
         self.readOnly = readOnly
         self.adopted = adopted
+        local = nil
         state = Mutex(State(size: size))
+    }
+
+    /// Of an external mapper.
+    init(_ site: Site, _ account: MemoryAccount, cap: KnCap, cache: Int32, local: LocalCache) {
+        self.account = account
+        self.site = site
+        host = site.host
+        self.cap = cap
+        name = ""
+        self.cache = cache
+        readOnly = false
+        adopted = false
+        self.local = local
+        state = Mutex(State(size: 0))
+        local.segment = self
     }
 
     deinit {
@@ -51,12 +69,19 @@ public final class Segment: @unchecked Sendable {
     /// Before anyone has the segment: another one takes the cache over.
     func keepCache() { ownsCache = false }
 
-    public var size: UInt64 { state.withLock { $0.size } }
+    public var size: UInt64 {
+        if let local { return local.state.withLock { $0.size } }
+        return state.withLock { $0.size }
+    }
 
     /// A region maps the segment: it outlives its creator's hold.
-    public func retainMapping() { state.withLock { $0.mappings += 1 } }
+    public func retainMapping() {
+        if let local { return local.retainRegion() }
+        state.withLock { $0.mappings += 1 }
+    }
 
     public func releaseMapping() {
+        if let local { return local.releaseRegion() }
         let gone = state.withLock {
             $0.mappings -= 1
             return $0.mappings <= 0 && !$0.held

@@ -8,6 +8,7 @@ extension Segment {
     public func read(_ offset: UInt64, _ to: UnsafeMutableRawBufferPointer) -> Int {
         guard offset <= UInt64(Int64.max) else { return Int(K_EINVAL) }
         if to.isEmpty { return 0 }
+        if let local { return local.read(offset, to) }
         return host.cacheRead(cache, offset, to)
     }
 
@@ -17,6 +18,7 @@ extension Segment {
         let (end, over) = offset.addingReportingOverflow(UInt64(from.count))
         guard !over, end <= UInt64(Int64.max) else { return Int(K_EINVAL) }
         if from.isEmpty { return 0 }
+        if let local { return local.write(offset, from) }
         return state.withLock { state in
             guard admits(offset, from.count, &state) else { return Int(K_ENOMEM) }
             let moved = host.cacheWrite(cache, offset, from)
@@ -35,6 +37,10 @@ extension Segment {
     public func truncate(_ size: UInt64) -> Int32 {
         guard !readOnly else { return K_EPRIV }
         guard size <= UInt64(Int64.max) else { return K_EINVAL }
+        if let local {
+            do throws(KnError) { try local.truncate(size) } catch { return error.rawValue }
+            return K_OK
+        }
         return state.withLock { state in
             let code = host.cacheTruncate(cache, size)
             if code >= 0 {
@@ -51,6 +57,8 @@ extension Segment {
         guard !readOnly else { return K_EPRIV }
         let (end, over) = offset.addingReportingOverflow(size)
         guard size > 0, !over, end <= UInt64(Int64.max) else { return K_EINVAL }
+        // A mapper knows no holes.
+        if local != nil { return K_ENOSYS }
         return state.withLock { state in
             let code = host.cachePunch(cache, offset, size)
             if code >= 0 {
@@ -63,6 +71,13 @@ extension Segment {
 
     public func stat() -> KnSgStat {
         let actual = host.cacheSize(cache)
+        if let local {
+            return local.state.withLock { state in
+                KnSgStat(
+                    size: state.size, resident: actual.resident, modifiedSec: state.modified.seconds,
+                    modifiedNsec: state.modified.nanoseconds, writes: state.writes)
+            }
+        }
         return state.withLock { state in
             // A host file may grow behind our back; our own memory cannot.
             if adopted { state.size = actual.size }
@@ -70,6 +85,14 @@ extension Segment {
                 size: state.size, resident: actual.resident, modifiedSec: state.modified.seconds,
                 modifiedNsec: state.modified.nanoseconds, writes: state.writes)
         }
+    }
+}
+
+extension Segment {
+    /// Everything written goes to the host file or the mapper.
+    func flush() -> Int32 {
+        guard let local else { return host.cacheSync(cache) }
+        return local.flush(0..<UInt64.max / CacheWindow.bytes, keep: K_READABLE | K_WRITABLE, order: 0)
     }
 }
 

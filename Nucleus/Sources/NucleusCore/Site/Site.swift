@@ -5,10 +5,10 @@ import Synchronization
 ///
 /// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
 /// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Group.state` → `Port.owner`
-/// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `Segment.state`, `Semaphore.state`,
-/// `Workers.state`, `TimerQueue.state` and the shutdown state are leaves. `MutexTable.lock` is taken when no other is held
-/// and only the shards of threads are taken under it. Thread words are atomic and may be completed under any lock. No lock
-/// is held across a handler, a host wait or a call of `UnixMachine`.
+/// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `CacheTable.state` → `LocalCache.state`; that,
+/// `Segment.state`, `Semaphore.state`, `Workers.state`, `TimerQueue.state` and the shutdown state are leaves.
+/// `MutexTable.lock` is taken when no other is held and only the shards of threads are taken under it. Thread words are
+/// atomic and may be completed under any lock. No lock is held across a handler, a host wait or a call of `UnixMachine`.
 public final class Site: @unchecked Sendable {
     // Sendable: `unix` and `log` are set before the site is used; everything else is locked or constant.
     public let host: any HostServices
@@ -27,6 +27,11 @@ public final class Site: @unchecked Sendable {
     let events = ShardTable<Event>()
     let semaphores = ShardTable<Semaphore>()
     let interrupts = ShardTable<InterruptLine>()
+    let caches = CacheTable()
+    /// What lccaps name.
+    private(set) var cachePort = KnUniqueId()
+    /// How long a mapper may take for an answer, in milliseconds.
+    public let mapperPatience = Atomic<UInt32>(10_000)
     let lastSemaphore = Atomic<Int32>(0)
     let timers = TimerQueue()
     let lastTransaction: Atomic<UInt64>
@@ -64,6 +69,7 @@ public final class Site: @unchecked Sendable {
         zeros = .allocate(byteCount: Int(K_CMSGANNEXSIZE), alignment: 16)
         zeros.initializeMemory(as: UInt8.self, repeating: 0, count: Int(K_CMSGANNEXSIZE))
         kernel = createActor(name: "nucleus", privilege: K_SUPACTOR)
+        cachePort = connectCachePort()
         host.threadEnded = { Thread.hostThreadEnded($0) }
     }
 
@@ -73,6 +79,7 @@ public final class Site: @unchecked Sendable {
     public func close() {
         for actor in actors.all where actor !== kernel { deleteActor(actor) }
         timers.stop(host)
+        caches.stop()
         messageWorkers.stop()
         eventWorkers.stop()
         interruptWorkers.stop()

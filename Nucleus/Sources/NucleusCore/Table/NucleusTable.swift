@@ -27,7 +27,7 @@ enum NucleusTable {
         threadData(&table.pointee)
         mutexes(&table.pointee)
         timers(&table.pointee)
-
+        memory(&table.pointee)
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

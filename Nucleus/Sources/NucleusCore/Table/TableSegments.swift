@@ -30,22 +30,30 @@ extension NucleusTable {
         }
         table.sgStat = { me, cap, stat in
             nucleusCall(me) { actor throws(KnError) in
-                try stat.given().pointee = actor.site.segment(cap.given().pointee).stat()
-                return K_OK
+                let stat = try stat.given()
+                return try actor.site.using(cap.given().pointee) { segment throws(KnError) in
+                    // A mapper may have been told to forget the size.
+                    try segment.local?.learnSize()
+                    stat.pointee = segment.stat()
+                    return K_OK
+                }
             }
         }
         table.sgTrunc = { me, cap, size in
-            nucleusCall(me) { actor throws(KnError) in try actor.site.segment(cap.given().pointee).truncate(size) }
+            nucleusCall(me) { actor throws(KnError) in
+                try actor.site.using(cap.given().pointee) { $0.truncate(size) }
+            }
         }
         table.sgRead = { me, from, to, size in
             nucleusCall(me) { actor throws(KnError) in
                 let from = try from.given().pointee
                 let size = try size.given()
-                let segment = try actor.site.segment(from.dataObject)
                 // The range may say less than the buffer holds; 0 leaves it to the buffer.
                 let wanted = from.size == 0 ? Int(size.pointee) : Int(min(UInt64(size.pointee), from.size))
                 if wanted > 0, to == nil { throw .fault }
-                let moved = segment.read(from.startOffset, UnsafeMutableRawBufferPointer(start: to, count: wanted))
+                let moved = try actor.site.using(from.dataObject) {
+                    $0.read(from.startOffset, UnsafeMutableRawBufferPointer(start: to, count: wanted))
+                }
                 guard moved >= 0 else { return Int32(moved) }
                 size.pointee = UInt32(moved)
                 return K_OK
@@ -56,31 +64,33 @@ extension NucleusTable {
                 let to = try to.given().pointee
                 if size > 0, from == nil { throw .fault }
                 if size > UInt32(Int32.max) { throw .tooBig }
-                let segment = try actor.site.segment(to.dataObject)
-                return Int32(
-                    segment.write(to.startOffset, UnsafeRawBufferPointer(start: from, count: Int(size))))
+                return try actor.site.using(to.dataObject) {
+                    Int32($0.write(to.startOffset, UnsafeRawBufferPointer(start: from, count: Int(size))))
+                }
             }
         }
         table.sgReadThread = { me, from, li, to in
             nucleusCall(me) { actor throws(KnError) in
                 let from = try from.given().pointee
                 let machine = try actor.machine()
-                return machine.sgReadThread(
-                    try actor.site.segment(from.dataObject), from, try actor.unixThread(li), to)
+                let thread = try actor.unixThread(li)
+                return try actor.site.using(from.dataObject) { machine.sgReadThread($0, from, thread, to) }
             }
         }
         table.sgWriteThread = { me, to, li, from in
             nucleusCall(me) { actor throws(KnError) in
                 let to = try to.given().pointee
                 let machine = try actor.machine()
-                let segment = try actor.site.segment(to.dataObject)
-                if segment.readOnly { throw .privilege }
-                return machine.sgWriteThread(segment, to, try actor.unixThread(li), from)
+                let thread = try actor.unixThread(li)
+                return try actor.site.using(to.dataObject) { segment throws(KnError) in
+                    if segment.readOnly { throw .privilege }
+                    return machine.sgWriteThread(segment, to, thread, from)
+                }
             }
         }
         table.sgFlush = { me, cap in
             nucleusCall(me) { actor throws(KnError) in
-                actor.site.host.cacheSync(try actor.site.segment(cap.given().pointee).cache)
+                try actor.site.using(cap.given().pointee) { $0.flush() }
             }
         }
         table.sgPunch = { me, range in
@@ -92,7 +102,10 @@ extension NucleusTable {
         table.sgSeek = { me, cap, from, hole, found in
             nucleusCall(me) { actor throws(KnError) in
                 let found = try found.given()
-                let segment = try actor.site.segment(cap.given().pointee)
+                let cap = try cap.given().pointee
+                // A mapper knows no holes.
+                if cap.ui.type != .segment { throw .notProvided }
+                let segment = try actor.site.segment(cap)
                 guard from <= UInt64(Int64.max) else { throw .invalid }
                 let offset = actor.site.host.cacheSeek(segment.cache, from, hole: hole != 0)
                 guard offset >= 0 else { return Int32(truncatingIfNeeded: offset) }

@@ -181,8 +181,10 @@ extension Actor {
         let machine = try machine()
         let region = try region.given()
         let object = try object.given().pointee
-        let segment = try site.segment(object.dataObject)
-        if shared, segment.readOnly, region.pointee.options & K_WRITABLE != 0 { throw .privilege }
-        return machine.rgnMap(try unixActor(cap), &region.pointee, segment, object, shared: shared)
+        let target = try unixActor(cap)
+        return try site.using(object.dataObject) { segment throws(KnError) in
+            if shared, segment.readOnly, region.pointee.options & K_WRITABLE != 0 { throw .privilege }
+            return machine.rgnMap(target, &region.pointee, segment, object, shared: shared)
+        }
     }
 }

@@ -213,6 +213,18 @@ typedef struct KnNucleus {
     int32_t (*svIntrStat)(void *self, uint32_t *count, KnIntrStat *stats);
 
     /* --- memory --- */
+    /* Segments of external mappers (knMapper.h) are read, written and mapped like others. lcOpen keeps the site's local
+     * cache of one, which else goes with its last region; the LI is the actor's own. flags: 0. */
+    int32_t (*lcOpen)(void *self, const KnCap *segment, uint32_t flags, int32_t *li);
+    int32_t (*lcClose)(void *self, int32_t li);
+    int32_t (*lcCap)(void *self, int32_t li, KnCap *lccap);
+    /* For mappers: range->dataObject is an lccap, size 0 reaches to the end. What a higher orderNumber has granted since
+     * stays; 0 concerns everything. Returns when it is done: mappings revoked, dirty data pushed out. */
+    int32_t (*lcFlush)(void *self, const KnObjDesc *range, uint32_t flags, uint64_t orderNumber);
+    int32_t (*lcSetRights)(void *self, const KnObjDesc *range, uint32_t rights, uint64_t orderNumber);
+    int32_t (*lcStat)(void *self, int32_t li, KnLcStat *stat);
+    /* A temporary segment at a mapper (MpCreate). */
+    int32_t (*sgCreateAt)(void *self, const KnUniqueId *mapper, uint32_t options, KnCap *segment);
 
     /* === end of ABI 1.1 === */
 } KnNucleus;

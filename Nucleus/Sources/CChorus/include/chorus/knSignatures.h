@@ -169,6 +169,13 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         SIG_("svIntrStat", IO_(uint32_t), OUTR_(0, sizeof(KnIntrStat))),
 
         /* --- memory --- */
+        SIG_("lcOpen", CAP_, U32_, OUT_(int32_t)),
+        SIG_("lcClose", I32_),
+        SIG_("lcCap", I32_, OUT_(KnCap)),
+        SIG_("lcFlush", IN_(KnObjDesc), U32_, U64_),
+        SIG_("lcSetRights", IN_(KnObjDesc), U32_, U64_),
+        SIG_("lcStat", I32_, OUT_(KnLcStat)),
+        SIG_("sgCreateAt", UI_, U32_, OUT_(KnCap)),
 
         /* === end of ABI 1.1 === */
     };

@@ -267,6 +267,17 @@ typedef struct KnIntrStat {   /* one line as svIntrStat lists it */
 } KnIntrStat;
 
 /* --- memory --- */
+/* lcFlush flags. */
+#define K_LC_PUSH 1u          /* dirty data is pushed out; what is given up is always pushed first */
+#define K_LC_INVALIDATE 2u    /* nothing is kept */
+#define K_LC_SIZE 4u          /* the segment's size is asked for again before it is used */
+
+typedef struct KnLcStat {     /* a local cache (lcStat) */
+    VmSize size;              /* bytes of the segment */
+    uint64_t present, writable, dirty; /* bytes here; of these, bytes granted for writing, and not yet pushed out */
+    uint64_t pullIns, pushOuts, accesses, failures; /* requests to the mapper, and how many came to nothing */
+    uint32_t opened, mapped;  /* lcOpen holds and regions */
+} KnLcStat;
 
 /* === end of ABI 1.1 === */
 #endif

@@ -1,0 +1,164 @@
+import ActorKit
+import CChorus
+import Glibc
+import Synchronization
+import Testing
+
+@testable import NucleusCore
+
+/// A segment of 40 pages and a bit, and a client that keeps its cache open.
+private final class Setting: Sendable {
+    let bench = Bench()
+    let mapper: TestMapper
+    let client: Nucleus
+    let li: Int32
+    static let bytes = (0..<163_900).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+
+    init(cluster: UInt64 = 65536) {
+        mapper = TestMapper(bench.actor("mapper"), Self.bytes, cluster: cluster)
+        client = bench.actor("client").nucleus
+        var li: Int32 = 0, cap = mapper.segment
+        _ = client.lcOpen(&cap, 0, &li)
+        self.li = li
+    }
+
+    var stat: KnLcStat {
+        var stat = KnLcStat()
+        _ = client.lcStat(li, &stat)
+        return stat
+    }
+
+    func flush(_ flags: UInt32, rights: UInt32? = nil) -> Int32 {
+        var cap = KnCap()
+        guard client.lcCap(li, &cap) == K_OK else { return K_EUNKNOWN }
+        var range = KnObjDesc(dataObject: cap, startOffset: 0, size: 0)
+        if let rights { return client.lcSetRights(&range, rights, 0) }
+        return client.lcFlush(&range, flags, 0)
+    }
+}
+
+@Suite struct CacheTests {
+    @Test func readsPullInClustersOnce() {
+        let setting = Setting()
+        #expect(setting.li > 0)
+        let got = setting.client.read(setting.mapper.segment, 70_000, 5000)
+        #expect(got.bytes == Array(Setting.bytes[70_000..<75_000]))
+        #expect(setting.mapper.count(KN_MPPULLIN) == 1)
+        #expect(setting.mapper.state.withLock { $0.wantedBytes } == 65536)
+        #expect(
+            setting.client.read(setting.mapper.segment, 66_000, 60_000).bytes == Array(Setting.bytes[66_000..<126_000]))
+        #expect(setting.mapper.count(KN_MPPULLIN) == 1)
+        // Short at the segment's end, which lies inside a page.
+        #expect(setting.client.read(setting.mapper.segment, 163_000, 5000).bytes == Array(Setting.bytes[163_000...]))
+        #expect(setting.client.read(setting.mapper.segment, 200_000, 10).bytes == [])
+        #expect(setting.stat.size == 163_900 && setting.stat.dirty == 0)
+    }
+
+    @Test func oneRequestServesAllWhoWaitForIt() {
+        let setting = Setting()
+        setting.mapper.hold.store(true, ordering: .sequentiallyConsistent)
+        let jobs = (0..<4).map { i in
+            setting.bench.start {
+                let at = i * 4000
+                let got = setting.client.read(setting.mapper.segment, UInt64(at), 4000)
+                return got.bytes == Array(Setting.bytes[at..<at + 4000]) ? K_OK : K_EINVAL
+            }
+        }
+        setting.mapper.hold.store(false, ordering: .sequentiallyConsistent)
+        for job in jobs { #expect(job.result() == K_OK) }
+        #expect(setting.mapper.count(KN_MPPULLIN) == 1 && setting.mapper.count(KN_MPSTAT) == 1)
+    }
+
+    @Test func writesAreDirtyUntilTheyArePushedOut() {
+        let setting = Setting()
+        #expect(setting.client.write(setting.mapper.segment, 4090, Array("across".utf8) + [1, 2, 3, 4, 5, 6]) == 12)
+        #expect(setting.stat.dirty == 8192)
+        #expect(setting.mapper.state.withLock { $0.bytes[4090] } == Setting.bytes[4090])
+        var cap = setting.mapper.segment
+        #expect(setting.client.sgFlush(&cap) == K_OK)
+        #expect(setting.mapper.state.withLock { Array($0.bytes[4090..<4096]) } == Array("across".utf8))
+        #expect(setting.stat.dirty == 0 && setting.stat.pushOuts == 1)
+        #expect(setting.client.read(setting.mapper.segment, 4094, 4).bytes == [0x73, 0x73, 1, 2])
+        // Behind the end it grows.
+        #expect(setting.client.write(setting.mapper.segment, 170_000, [9, 9]) == 2)
+        #expect(setting.client.sgFlush(&cap) == K_OK)
+        #expect(setting.mapper.state.withLock { $0.bytes.count } == 170_002)
+        #expect(setting.mapper.state.withLock { Array($0.bytes[169_998...]) } == [0, 0, 9, 9])
+    }
+
+    @Test func whatIsTakenBackIsAskedForAgain() {
+        let setting = Setting()
+        _ = setting.client.write(setting.mapper.segment, 0, [42])
+        #expect(setting.flush(0, rights: K_READABLE) == K_OK)  // pushed out, still readable
+        #expect(setting.mapper.state.withLock { $0.bytes[0] } == 42)
+        #expect(setting.stat.writable == 0 && setting.stat.present > 0)
+        let asked = setting.mapper.count(KN_MPGETACCESS)
+        #expect(setting.client.write(setting.mapper.segment, 1, [43]) == 1)
+        #expect(setting.mapper.count(KN_MPGETACCESS) == asked + 1)
+        #expect(setting.flush(K_LC_INVALIDATE) == K_OK)
+        #expect(setting.stat.present == 0)
+        setting.mapper.state.withLock { $0.bytes[2] = 44 }  // another site's work
+        #expect(setting.client.read(setting.mapper.segment, 0, 3).bytes == [42, 43, 44])
+    }
+
+    @Test func writingIsTheMappersToGrant() {
+        let setting = Setting()
+        setting.mapper.grantsWriting.store(false, ordering: .relaxed)
+        #expect(setting.client.write(setting.mapper.segment, 0, [1]) == K_EHOST)
+        #expect(setting.client.read(setting.mapper.segment, 0, 1).bytes == [Setting.bytes[0]])
+        #expect(setting.stat.dirty == 0)
+    }
+
+    @Test(arguments: [
+        (TestMapper.Fault.refuses, K_EPRIV), (.shortData, K_EHOST), (.shiftedData, K_EHOST), (.greedyRights, K_EHOST),
+        (.nonsense, K_EHOST),
+    ])
+    func badAnswersAreErrors(_ fault: TestMapper.Fault, _ code: Int32) {
+        let setting = Setting()
+        #expect(setting.client.read(setting.mapper.segment, 0, 1).code == 0)
+        setting.mapper.fault.withLock { $0 = fault }
+        #expect(setting.client.read(setting.mapper.segment, 130_000, 10).code == code)
+        setting.mapper.fault.withLock { $0 = .none }
+        #expect(
+            setting.client.read(setting.mapper.segment, 130_000, 3).bytes == Array(Setting.bytes[130_000..<130_003]))
+    }
+
+    @Test func aSilentMapperCostsAnError() {
+        let setting = Setting()
+        #expect(setting.client.read(setting.mapper.segment, 0, 1).code == 0)
+        setting.bench.site.mapperPatience.store(20, ordering: .relaxed)
+        setting.mapper.hold.store(true, ordering: .sequentiallyConsistent)
+        #expect(setting.client.read(setting.mapper.segment, 100_000, 1).code == K_ETIMEOUT)
+        setting.mapper.hold.store(false, ordering: .sequentiallyConsistent)
+        setting.bench.site.mapperPatience.store(10_000, ordering: .relaxed)
+        #expect(setting.client.read(setting.mapper.segment, 100_000, 1).bytes == [Setting.bytes[100_000]])
+    }
+
+    @Test func aMapperThatIsGoneCostsAnError() {
+        let bench = Bench()
+        let server = bench.actor("mapper")
+        let mapper = TestMapper(server, Setting.bytes)
+        let client = bench.actor("client").nucleus
+        var li: Int32 = 0, cap = mapper.segment
+        #expect(client.lcOpen(&cap, 0, &li) == K_OK)
+        #expect(client.read(mapper.segment, 0, 2).code == 0)
+        bench.site.deleteActor(server)
+        #expect(client.read(mapper.segment, 100_000, 2).code < 0)
+        #expect(client.read(mapper.segment, 0, 2).bytes == Array(Setting.bytes[0..<2]))  // what is here stays
+        #expect(client.lcClose(li) == K_OK && client.lcClose(li) == K_EUNKNOWN)
+    }
+
+    @Test func namesThatAreNoneAreRefused() {
+        let bench = Bench()
+        let client = bench.actor("client").nucleus
+        var li: Int32 = 0
+        var cap = KnCap(ui: client.newPort().ui, key: KnKey(keyHead: 1, keyTail: 1))
+        bench.site.mapperPatience.store(20, ordering: .relaxed)
+        #expect(client.lcOpen(&cap, 0, &li) < 0)  // a port that nobody serves
+        cap.ui = KnUniqueId(uiHead: 0x1234_5678, uiTail: 1)
+        #expect(client.lcOpen(&cap, 0, &li) < 0 && client.lcOpen(nil, 0, &li) == K_EFAULT)
+        #expect(client.lcOpen(&cap, 1, &li) == K_EINVAL && client.lcClose(99) == K_EUNKNOWN)
+        var range = KnObjDesc(dataObject: cap, startOffset: 0, size: 0)
+        #expect(client.lcFlush(&range, 0, 0) < 0 && client.lcFlush(nil, 0, 0) == K_EFAULT)
+    }
+}

@@ -1,0 +1,130 @@
+import ActorKit
+import CChorus
+import Glibc
+import Synchronization
+
+@testable import NucleusCore
+
+/// A mapper of one segment in memory, at a port of `actor`, that keeps count of what it is asked.
+final class TestMapper: @unchecked Sendable {
+    // Sendable: locked, or set up before the port has a handler.
+    struct State {
+        var bytes: [UInt8]
+        var asked: [UInt32] = []
+        var lccap = KnCap()
+        var wantedBytes: UInt64 = 0
+        var order: UInt64 = 1
+    }
+    /// What it does wrong, by request.
+    enum Fault { case none, refuses, shortData, shiftedData, greedyRights, nonsense, silent }
+
+    let state: Mutex<State>
+    let segment: KnCap
+    let fault = Mutex(Fault.none)
+    let grantsWriting = Atomic<Bool>(true)
+    let cluster: UInt64
+    let hold = Atomic<Bool>(false)
+
+    init(_ actor: Actor, _ bytes: [UInt8], cluster: UInt64 = 65536) {
+        state = Mutex(State(bytes: bytes))
+        self.cluster = cluster
+        let port = actor.nucleus.newPort()
+        segment = KnCap(ui: port.ui, key: KnKey(keyHead: 77, keyTail: 1))
+        _ = actor.nucleus.svMsgHandler(port.li, Self.handler, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    func count(_ service: UInt32) -> Int { state.withLock { $0.asked.count { $0 == service } } }
+
+    private static let handler: KnMsgHdl = { cookie, _, annex, body, size, replyAnnex, replyBody, replySize in
+        guard let cookie, let annex, let replyAnnex, let replySize else { return K_EFAULT }
+        let mapper = Unmanaged<TestMapper>.fromOpaque(cookie).takeUnretainedValue()
+        while mapper.hold.load(ordering: .sequentiallyConsistent) { usleep(500) }
+        let given = UnsafeRawBufferPointer(start: body, count: Int(size))
+        let room = UnsafeMutableRawBufferPointer(start: replyBody, count: replyBody == nil ? 0 : Int(replySize.pointee))
+        replySize.pointee = mapper.answer(annex, given, replyAnnex, room)
+        return K_OK
+    }
+
+    private func answer(
+        _ annex: UnsafeRawPointer, _ body: UnsafeRawBufferPointer, _ reply: UnsafeMutableRawPointer,
+        _ room: UnsafeMutableRawBufferPointer
+    ) -> UInt32 {
+        let service = annex.load(as: UInt32.self), fault = fault.withLock { $0 }
+        return state.withLock { state in
+            state.asked.append(service)
+            if fault == .refuses {
+                reply.storeBytes(of: KnMpDone(diag: K_EPRIV, size: 8), as: KnMpDone.self)
+                return 0
+            }
+            if fault == .nonsense {
+                reply.initializeMemory(as: UInt8.self, repeating: 0x5a, count: Int(K_CMSGANNEXSIZE))
+                reply.storeBytes(of: 0, as: Int32.self)
+                return 0
+            }
+            switch service {
+            case KN_MPSTAT:
+                state.lccap = annex.load(as: KnMpStat.self).lccap
+                reply.storeBytes(
+                    of: KnMpAttributes(
+                        diag: 0, size: UInt32(MemoryLayout<KnMpAttributes>.size),
+                        segmentSize: UInt64(state.bytes.count),
+                        inClusterSize: cluster, outClusterSize: cluster, options: 0, pad: 0), as: KnMpAttributes.self)
+            case KN_MPPULLIN:
+                let ask = annex.load(as: KnMpPullIn.self)
+                state.wantedBytes = ask.dataSize
+                var start = ask.dataOffset
+                let end = min(ask.dataOffset + ask.dataSize, UInt64(state.bytes.count))
+                var size = end - start
+                if fault == .shortData { size -= 4096 }
+                if fault == .shiftedData { start += 100 }
+                for i in 0..<Int(min(size, UInt64(room.count))) {
+                    room[i] = state.bytes[Int(start) + i - Int(start - ask.dataOffset)]
+                }
+                grant(reply, ask.requiredAccess, ask.accessOffset, ask.accessSize, start, size, &state, fault)
+                return UInt32(size)
+            case KN_MPGETACCESS:
+                let ask = annex.load(as: KnMpGetAccess.self)
+                grant(reply, ask.requiredAccess, ask.accessOffset, ask.accessSize, 0, 0, &state, fault)
+            case KN_MPPUSHOUT:
+                let ask = annex.load(as: KnMpPushOut.self)
+                let end = Int(ask.dataOffset) + body.count
+                while state.bytes.count < end { state.bytes.append(0) }
+                state.bytes.replaceSubrange(Int(ask.dataOffset)..<end, with: body)
+                reply.storeBytes(of: KnMpDone(diag: 0, size: 8), as: KnMpDone.self)
+            default: reply.storeBytes(of: KnMpDone(diag: 0, size: 8), as: KnMpDone.self)
+            }
+            return 0
+        }
+    }
+
+    private func grant(
+        _ reply: UnsafeMutableRawPointer, _ required: UInt32, _ offset: UInt64, _ size: UInt64, _ dataOffset: UInt64,
+        _ dataSize: UInt64, _ state: inout State, _ fault: Fault
+    ) {
+        var access = required | K_READABLE
+        if required & K_WRITABLE != 0, !grantsWriting.load(ordering: .relaxed) { access = K_READABLE }
+        if fault == .greedyRights { access |= 0x8000 }
+        state.order += 1
+        reply.storeBytes(
+            of: KnMpAccess(
+                diag: 0, size: UInt32(MemoryLayout<KnMpAccess>.size), grantedAccess: access, pad: 0,
+                ordinalNumber: state.order, returnAccessOffset: offset, returnAccessSize: size, inClusterSize: 0,
+                outClusterSize: 0, returnDataOffset: dataOffset, returnDataSize: dataSize), as: KnMpAccess.self)
+    }
+}
+
+extension Nucleus {
+    /// Bytes of a segment, or a code.
+    func read(_ segment: KnCap, _ offset: UInt64, _ count: Int) -> (code: Int32, bytes: [UInt8]) {
+        var range = KnObjDesc(dataObject: segment, startOffset: offset, size: 0)
+        var bytes = [UInt8](repeating: 0xee, count: count)
+        var size = UInt32(count)
+        let code = sgRead(&range, &bytes, &size)
+        return (code, code < 0 ? [] : Array(bytes.prefix(Int(size))))
+    }
+
+    func write(_ segment: KnCap, _ offset: UInt64, _ bytes: [UInt8]) -> Int32 {
+        var range = KnObjDesc(dataObject: segment, startOffset: offset, size: 0)
+        return sgWrite(&range, bytes, UInt32(bytes.count))
+    }
+}

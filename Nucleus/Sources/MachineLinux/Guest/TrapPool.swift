@@ -90,15 +90,17 @@ final class TrapPool: @unchecked Sendable {
             threads.wrappingSubtract(1, ordering: .relaxed)
             return
         }
-        if guests.site.host.startThread(name: "trap-pool", stackSize: 512 * 1024, { [self] in run() }) < 0 {
+        // The thread holds the site until it is stopped.
+        let site = guests.site
+        if site.host.startThread(name: "trap-pool", stackSize: 512 * 1024, { [self] in run(site) }) < 0 {
             // The next one that is done with its handler takes the lead.
             threads.wrappingSubtract(1, ordering: .relaxed)
-            guests.site.report(0, "trap-pool: the host refuses a thread")
+            site.report(0, "trap-pool: the host refuses a thread")
         }
     }
 
-    private func run() {
-        let server = Server(self, Thread.carrier(guests.site, name: "trap-pool").li)
+    private func run(_ site: Site) {
+        let server = Server(self, Thread.carrier(site, name: "trap-pool").li)
         pthread_setspecific(Self.key, Unmanaged.passUnretained(server).toOpaque())
         servers.withLock { $0.append(server) }
         defer {

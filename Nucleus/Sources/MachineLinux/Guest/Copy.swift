@@ -43,7 +43,8 @@ extension LinuxGuests {
     }
 
     /// A copy that fails for what only has to be brought in is made again: it may be taken away meanwhile.
-    private func paging(_ guest: GuestThread, _ address: VmAddr, _ size: Int, write: Bool, _ copy: () -> Int32) -> Int32 {
+    private func paging(_ guest: GuestThread, _ address: VmAddr, _ size: Int, write: Bool, _ copy: () -> Int32) -> Int32
+    {
         for _ in 0..<8 {
             let code = copy()
             guard code == K_EFAULT, pageIn(guest, address, size, write: write) else { return code }

@@ -101,7 +101,9 @@ extension LinuxGuests {
             if mb_load(revocation.done) != 0 { return }
             // A thread that is held obeys at once; one that runs is made to post.
             if inhabitants.contains(where: { agent($0).map(revocation.carryOut) ?? false }) { return }
-            if step % 100 == 0, let running = inhabitants.lazy.compactMap({ self.running($0) }).first { pool.owe(running) }
+            if step % 100 == 0, let running = inhabitants.lazy.compactMap({ self.running($0) }).first {
+                pool.owe(running)
+            }
             TrapPool.willBlock()
             _ = guest_futex_wait(revocation.done, 0, 10_000_000)
         }

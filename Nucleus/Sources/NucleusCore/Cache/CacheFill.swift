@@ -62,7 +62,8 @@ extension LocalCache {
         let first = windows.lowerBound * CacheWindow.pages
         let wanted = first..<min(windows.upperBound * CacheWindow.pages, backedPages)
         return CacheFill(
-            turn: turn, windows: windows, required: CacheWindow.hull(absent & backed, number), wanted: wanted, data: true,
+            turn: turn, windows: windows, required: CacheWindow.hull(absent & backed, number), wanted: wanted,
+            data: true,
             write: write, present: 0)
     }
 
@@ -133,12 +134,18 @@ extension LocalCache {
         UnsafeMutableRawBufferPointer(rebasing: stale).initializeMemory(as: UInt8.self, repeating: 0)
         // Only this request makes pages of its windows present; what is here already may be newer.
         let (absent, size) = state.withLock { state in
-            (fill.windows.map { (number: $0, mask: CacheWindow.mask(data, $0) & ~(state.windows[$0]?.present ?? 0)) },
-             state.size)
+            (
+                fill.windows.map {
+                    (number: $0, mask: CacheWindow.mask(data, $0) & ~(state.windows[$0]?.present ?? 0))
+                },
+                state.size
+            )
         }
         for (number, mask) in absent {
             try runs(mask, number) { run throws(KnError) in
-                let (start, end) = (run.lowerBound * CacheWindow.pageSize, min(run.upperBound * CacheWindow.pageSize, size))
+                let (start, end) = (
+                    run.lowerBound * CacheWindow.pageSize, min(run.upperBound * CacheWindow.pageSize, size)
+                )
                 guard start < end else { return }
                 let from = Int(start - data.lowerBound * CacheWindow.pageSize)
                 let bytes = UnsafeRawBufferPointer(rebasing: request.data[from..<from + Int(end - start)])
@@ -172,7 +179,9 @@ extension LocalCache {
             guard accept(&state, fill, said) else { return }
             for number in fill.windows {
                 state.windows[number]?.present |= fill.present
-                guard said.grantedAccess & K_WRITABLE != 0, let present = state.windows[number]?.present else { continue }
+                guard said.grantedAccess & K_WRITABLE != 0, let present = state.windows[number]?.present else {
+                    continue
+                }
                 state.windows[number]?.writable |= present & CacheWindow.mask(granted, number)
             }
         }

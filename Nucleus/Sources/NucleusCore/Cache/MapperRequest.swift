@@ -56,7 +56,8 @@ final class MapperRequest: WorkItem, @unchecked Sendable {
         mapper.workers.submit(self, site.kernel)
         let patience = site.mapperPatience.load(ordering: .relaxed)
         let code = client.sleep(
-            site.kernel, "mapper", abortable: false, deadline: site.host.now() &+ UInt64(patience + Self.grace) * 1_000_000)
+            site.kernel, "mapper", abortable: false,
+            deadline: site.host.now() &+ UInt64(patience + Self.grace) * 1_000_000)
         let result = outcome.withLock { outcome -> Int32? in
             if case .code(let code) = outcome { return code }
             outcome = .abandoned

@@ -52,8 +52,9 @@ extension Actor {
         let segment = try site.openCache(cap)
         let li = state.withLock { state -> Int32? in
             guard !isDeleted, state.caches.count < Self.mostCaches else { return nil }
-            repeat { state.lastCache = state.lastCache == Int32.max ? 1 : state.lastCache + 1 }
-            while state.caches[state.lastCache] != nil
+            repeat {
+                state.lastCache = state.lastCache == Int32.max ? 1 : state.lastCache + 1
+            } while state.caches[state.lastCache] != nil
             state.caches[state.lastCache] = segment
             return state.lastCache
         }

@@ -161,4 +161,16 @@ private final class Setting: Sendable {
         var range = KnObjDesc(dataObject: cap, startOffset: 0, size: 0)
         #expect(client.lcFlush(&range, 0, 0) < 0 && client.lcFlush(nil, 0, 0) == K_EFAULT)
     }
+
+    @Test func mappersAreAskedForThePrivilegedOnly() {
+        let setting = Setting()
+        let user = setting.bench.actor("user", K_USERACTOR).nucleus
+        var li: Int32 = 0, cap = setting.mapper.segment, made = KnCap()
+        #expect(user.lcOpen(&cap, 0, &li) == K_EPRIV && user.sgCreateAt(&cap.ui, 0, &made) == K_EPRIV)
+        #expect(user.read(cap, 0, 1).code == K_EPRIV && user.write(cap, 0, [1]) == K_EPRIV)
+        #expect(user.sgFlush(&cap) == K_EPRIV)
+        var range = KnObjDesc(dataObject: cap, startOffset: 0, size: 0)
+        #expect(user.lcFlush(&range, K_LC_INVALIDATE, 0) == K_EPRIV && user.lcSetRights(&range, 0, 0) == K_EPRIV)
+        #expect(setting.mapper.count(KN_MPSTAT) == 1)  // the client's own
+    }
 }

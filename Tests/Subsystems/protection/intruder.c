@@ -114,7 +114,7 @@ static void attack(Intruder *x, uint32_t op) {
             a[i] = waits && last ? draw(x, 3) : number(x);
             if (ends && ((int32_t)a[i] == x->self || (int32_t)a[i] == K_MYSELF)) a[i] = (uint64_t)(int64_t)x->tale.thread;
             break;
-        default: a[i] = number(x); break;
+        default: a[i] = waits ? draw(x, 3) : number(x); break; /* U64: threadDelayNs */
         }
     }
     int64_t r = (int32_t)call(x->n->self, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11]);

@@ -2,16 +2,20 @@ import CChorus
 import Synchronization
 
 /// A cache lives as long as somebody has it open, maps it, or is inside a call on it; then it is written back and goes.
-extension Site {
-    /// Runs `body` with the segment that `cap` names: ours, or an external mapper's through its local cache here.
+extension Actor {
+    /// Runs `body` with the segment that `cap` names: ours, or an external mapper's through its local cache here. Those are
+    /// for the privileged: mappers are asked in the nucleus' own name.
     @inline(__always)
     func using<Result>(_ cap: KnCap, _ body: (Segment) throws(KnError) -> Result) throws(KnError) -> Result {
-        if cap.ui.type == .segment { return try body(segment(cap)) }
-        let segment = try openCache(cap)
-        defer { closeCache(segment) }
+        if cap.ui.type == .segment { return try body(site.segment(cap)) }
+        try needPrivilege()
+        let segment = try site.openCache(cap)
+        defer { site.closeCache(segment) }
         return try body(segment)
     }
+}
 
+extension Site {
     /// The local cache of a mapper's segment, with one more user. The mapper may refuse it.
     func openCache(_ cap: KnCap) throws(KnError) -> Segment {
         guard let type = cap.ui.type, type == .port || type.isGroup else { throw .unknown }

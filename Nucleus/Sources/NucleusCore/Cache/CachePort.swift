@@ -53,6 +53,7 @@ extension LocalCache {
 extension Actor {
     /// lcFlush and lcSetRights: of a cache here, or of another site's, which is asked by message.
     func flushCache(_ range: KnObjDesc, _ flags: UInt32, rights: UInt32, _ order: UInt64) throws(KnError) -> Int32 {
+        try needPrivilege()
         let request = KnLcFlush(
             service: KN_LCFLUSH, size: UInt32(MemoryLayout<KnLcFlush>.size), lckey: range.dataObject.key,
             offset: range.startOffset, length: range.size, flags: flags, rights: rights, orderNumber: order)

@@ -37,6 +37,7 @@ extension NucleusTable {
         table.sgCreateAt = { me, mapper, options, segment in
             nucleusCall(me) { actor throws(KnError) in
                 let segment = try segment.given()
+                try actor.needPrivilege()
                 if actor.isDeleted { throw .deadActor }
                 segment.pointee = try actor.site.createSegment(at: mapper.given().pointee, options)
                 return K_OK
@@ -49,6 +50,7 @@ extension Actor {
     private static var mostCaches: Int { 1024 }
 
     fileprivate func lcOpen(_ cap: KnCap) throws(KnError) -> Int32 {
+        try needPrivilege()
         let segment = try site.openCache(cap)
         let li = state.withLock { state -> Int32? in
             guard !isDeleted, state.caches.count < Self.mostCaches else { return nil }

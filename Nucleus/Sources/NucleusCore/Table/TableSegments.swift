@@ -31,7 +31,7 @@ extension NucleusTable {
         table.sgStat = { me, cap, stat in
             nucleusCall(me) { actor throws(KnError) in
                 let stat = try stat.given()
-                return try actor.site.using(cap.given().pointee) { segment throws(KnError) in
+                return try actor.using(cap.given().pointee) { segment throws(KnError) in
                     // A mapper may have been told to forget the size.
                     try segment.local?.learnSize()
                     stat.pointee = segment.stat()
@@ -41,7 +41,7 @@ extension NucleusTable {
         }
         table.sgTrunc = { me, cap, size in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.site.using(cap.given().pointee) { $0.truncate(size) }
+                try actor.using(cap.given().pointee) { $0.truncate(size) }
             }
         }
         table.sgRead = { me, from, to, size in
@@ -51,7 +51,7 @@ extension NucleusTable {
                 // The range may say less than the buffer holds; 0 leaves it to the buffer.
                 let wanted = from.size == 0 ? Int(size.pointee) : Int(min(UInt64(size.pointee), from.size))
                 if wanted > 0, to == nil { throw .fault }
-                let moved = try actor.site.using(from.dataObject) {
+                let moved = try actor.using(from.dataObject) {
                     $0.read(from.startOffset, UnsafeMutableRawBufferPointer(start: to, count: wanted))
                 }
                 guard moved >= 0 else { return Int32(moved) }
@@ -64,7 +64,7 @@ extension NucleusTable {
                 let to = try to.given().pointee
                 if size > 0, from == nil { throw .fault }
                 if size > UInt32(Int32.max) { throw .tooBig }
-                return try actor.site.using(to.dataObject) {
+                return try actor.using(to.dataObject) {
                     Int32($0.write(to.startOffset, UnsafeRawBufferPointer(start: from, count: Int(size))))
                 }
             }
@@ -74,7 +74,7 @@ extension NucleusTable {
                 let from = try from.given().pointee
                 let machine = try actor.machine()
                 let thread = try actor.unixThread(li)
-                return try actor.site.using(from.dataObject) { machine.sgReadThread($0, from, thread, to) }
+                return try actor.using(from.dataObject) { machine.sgReadThread($0, from, thread, to) }
             }
         }
         table.sgWriteThread = { me, to, li, from in
@@ -82,7 +82,7 @@ extension NucleusTable {
                 let to = try to.given().pointee
                 let machine = try actor.machine()
                 let thread = try actor.unixThread(li)
-                return try actor.site.using(to.dataObject) { segment throws(KnError) in
+                return try actor.using(to.dataObject) { segment throws(KnError) in
                     if segment.readOnly { throw .privilege }
                     return machine.sgWriteThread(segment, to, thread, from)
                 }
@@ -90,7 +90,7 @@ extension NucleusTable {
         }
         table.sgFlush = { me, cap in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.site.using(cap.given().pointee) { $0.flush() }
+                try actor.using(cap.given().pointee) { $0.flush() }
             }
         }
         table.sgPunch = { me, range in

@@ -182,7 +182,7 @@ extension Actor {
         let region = try region.given()
         let object = try object.given().pointee
         let target = try unixActor(cap)
-        return try site.using(object.dataObject) { segment throws(KnError) in
+        return try using(object.dataObject) { segment throws(KnError) in
             if shared, segment.readOnly, region.pointee.options & K_WRITABLE != 0 { throw .privilege }
             return machine.rgnMap(target, &region.pointee, segment, object, shared: shared)
         }

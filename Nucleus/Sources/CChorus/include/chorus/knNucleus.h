@@ -213,8 +213,8 @@ typedef struct KnNucleus {
     int32_t (*svIntrStat)(void *self, uint32_t *count, KnIntrStat *stats);
 
     /* --- memory --- */
-    /* Segments of external mappers (knMapper.h) are read, written and mapped like others. lcOpen keeps the site's local
-     * cache of one, which else goes with its last region; the LI is the actor's own. flags: 0. */
+    /* Privileged callers only. Segments of external mappers (knMapper.h) are read, written and mapped like others. lcOpen
+     * keeps the site's local cache of one, which else goes with its last region; the LI is the actor's own. flags: 0. */
     int32_t (*lcOpen)(void *self, const KnCap *segment, uint32_t flags, int32_t *li);
     int32_t (*lcClose)(void *self, int32_t li);
     int32_t (*lcCap)(void *self, int32_t li, KnCap *lccap);

@@ -16,7 +16,7 @@ _Static_assert(sizeof(KnLaneArea) <= KN_LANE_TO_ACTOR, "header page");
 _Static_assert(sizeof(KnLaneBell) == 128 && sizeof(KnLaneMsg) == 32, "lane layout");
 _Static_assert(KN_LANE_BYTES % 4096 == 0, "whole pages");
 
-static uint64_t nanoseconds(void) {
+uint64_t kn_lane_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -30,23 +30,24 @@ int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint3
     const int32_t here = sched_getcpu();
     if (out->processor != here) out->processor = here;
     if (__atomic_load_n(&in->processor, __ATOMIC_RELAXED) == here) spinNs = 0;
-    const uint64_t start = nanoseconds();
+    const uint64_t start = kn_lane_now();
     for (;;) {
         for (int i = 0; i < (spinNs != 0 ? 8 : 1); i++) {
             if (kn_lane_load(&in->bell) != seen) return 1;
             __builtin_ia32_pause();
         }
-        const uint64_t spent = nanoseconds() - start;
+        const uint64_t spent = kn_lane_now() - start;
         if (spent > yieldNs) return 0;
         if (spent >= spinNs) sched_yield();
     }
 }
 
-void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint32_t milliseconds) {
-    const struct timespec limit = { milliseconds / 1000, (long)(milliseconds % 1000) * 1000000 };
+void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint64_t until) {
+    const struct timespec limit = { (time_t)(until / 1000000000u), (long)(until % 1000000000u) };
     __atomic_store_n(&bell->asleep, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&bell->bell, __ATOMIC_SEQ_CST) == seen)
-        syscall(SYS_futex, &bell->bell, FUTEX_WAIT, seen, milliseconds ? &limit : NULL, NULL, 0);
+        syscall(SYS_futex, &bell->bell, FUTEX_WAIT_BITSET, seen, until != UINT64_MAX ? &limit : NULL, NULL,
+                FUTEX_BITSET_MATCH_ANY);
     __atomic_store_n(&bell->asleep, 0, __ATOMIC_RELAXED);
 }
 

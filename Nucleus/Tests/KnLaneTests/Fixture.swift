@@ -11,6 +11,8 @@ enum Fixture {
     /// Knows ABI 1.0 by numbers alone.
     static let abi10: String? = build("abi10")
     static let threads: String? = build("threads")
+    /// Its handlers do not come back.
+    static let stuck: String? = build("stuck")
 
     private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
 
@@ -19,7 +21,7 @@ enum Fixture {
         guard let slash = here.lastIndex(of: "/") else { return nil }
         let directory = String(here[..<slash])
         let output = path(name)
-        atexit { for name in ["server", "abi10", "threads"] { unlink(Fixture.path(name)) } }
+        atexit { for name in ["server", "abi10", "threads", "stuck"] { unlink(Fixture.path(name)) } }
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "
             + "-o \(output) '\(directory)/Fixtures/\(name).c'"
@@ -90,7 +92,18 @@ final class BootedSite {
         n = try #require(boot.pointee.siteActor(site, "test"))
     }
 
-    deinit { _ = boot.pointee.siteDelete(site) }
+    private let deleted = Mutex(false)
+
+    /// Once; who is inside may still be on the way out.
+    func delete() {
+        let before = deleted.withLock { deleted in
+            defer { deleted = true }
+            return deleted
+        }
+        if !before { _ = boot.pointee.siteDelete(site) }
+    }
+
+    deinit { delete() }
 
     func load(
         _ privilege: Int32, object: String, options: String = "", stamp: UInt32 = K_STAMP_FILE

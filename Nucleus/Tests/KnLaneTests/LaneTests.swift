@@ -182,7 +182,8 @@ private func nanoseconds() -> UInt64 {
             let kind = UInt32(random.below(5))
             if kind == KN_LANE_CALL, other.depth == 2 { other.depth = 3 }
             if kind == KN_LANE_RETURN, other.depth == 1 { other.depth = 2 }
-            other.send(kind, UInt32(random.below(3)), Int(random.next() >> 32), random.next())
+            other.send(
+                kind, UInt32(random.below(3)), Int(random.next() >> 32), random.next(), call: UInt32(random.below(3)))
             withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 12) { slots in
                 slots.initialize(repeating: 0)
                 guard let base = slots.baseAddress else { return }
@@ -197,6 +198,74 @@ private func nanoseconds() -> UInt64 {
     }
 
     final class Counter: Sendable { let count = Atomic<Int>(0) }
+
+    /// Leaves every call as soon as the other side lets it sleep.
+    private final class Impatient: LaneWaiting {
+        var isOn = true
+        var deadline: UInt64 { UInt64.max }
+        func begin(_ lane: Lane) -> Int32? { isOn ? K_ETIMEOUT : nil }
+        func end(arrived: Bool) -> Int32? { nil }
+    }
+
+    /// The answer to a call that was left is not taken for that of the next one, and bells without messages are nothing.
+    @Test(arguments: [0, 1]) func lateAnswers(_ policy: Int) throws {
+        final class Slow: LaneServer, @unchecked Sendable {
+            let plans: CallPlans
+            let go = Atomic<Bool>(false)
+            init(_ plans: CallPlans) { self.plans = plans }
+            func plan(_ op: UInt32) -> UnsafeMutablePointer<CallPlan>? { plans.downward(op) }
+            func perform(
+                _ lane: Lane, _ op: UInt32, _ target: UInt64, _ plan: UnsafeMutablePointer<CallPlan>,
+                _ slots: UnsafeMutablePointer<UInt64>, _ lengths: Lengths
+            ) -> Int64 {
+                while slots[1] > 100, !go.load(ordering: .acquiring) { sched_yield() }
+                return Int64(slots[1])
+            }
+        }
+        let plans = try #require(CallPlans())
+        let server = Slow(plans)
+        let pair = try #require(Pair(LaneTests.policies[policy]) { _ in server })
+        let waiting = Impatient()
+        pair.nucleus.waiting = waiting
+        for round in 0..<50 {
+            server.go.store(false, ordering: .releasing)
+            waiting.isOn = true
+            #expect(eventCall(pair, plans, 101, server) == Int64(K_ETIMEOUT))
+            #expect(pair.nucleus.isLeft)
+            waiting.isOn = false
+            for _ in 0..<round { pair.nucleus.ring() }
+            server.go.store(true, ordering: .releasing)
+            pair.nucleus.finish(server)
+            #expect(!pair.nucleus.isLeft && pair.nucleus.depth == 0)
+            #expect(eventCall(pair, plans, 7, server) == 7)
+        }
+        pair.stop()
+    }
+
+    /// Whoever can write to the lane can make up a return; but none that is taken for another call's.
+    @Test func aReturnOfAnotherCallIsAViolation() throws {
+        let plans = try #require(CallPlans())
+        let descriptor = kn_lane_memfd("test")
+        defer { close(descriptor) }
+        let lane = try #require(Lane(descriptor: descriptor, index: 0, side: .nucleus, policy: .standard(.nucleus)))
+        let other = try #require(Lane(descriptor: descriptor, index: 0, side: .actor, policy: .standard(.actor)))
+        let violations = Counter()
+        lane.violated = { _ in violations.count.wrappingAdd(1, ordering: .relaxed) }
+        other.depth = 1
+        other.outFrame.storeBytes(of: 5, as: UInt64.self)
+        let server = Answering(plans, upcall: false)
+        let pair = { (call: UInt32) in
+            other.send(KN_LANE_RETURN, KN_LANE_REPLY, 8, 0, call: call)
+            return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 12) { slots in
+                slots.initialize(repeating: 0)
+                guard let base = slots.baseAddress else { return Int64(0) }
+                return lane.call(KN_LANE_HANDLER | K_HDL_EVENT, 1, plans.handlers + Int(K_HDL_EVENT), base, server)
+            }
+        }
+        #expect(pair(1) == 5)
+        #expect(pair(1) == Int64(K_EDEADSERVER))
+        #expect(violations.count.load(ordering: .relaxed) == 1 && lane.isDead)
+    }
 
     /// Not a test of time: prints what a call costs here.
     @Test func cost() throws {

@@ -118,7 +118,7 @@ import Testing
         #expect(bench.untilBlocked(client, "threadDelay"))
         #expect(bench.site.deleteActor(server) == K_OK)
         #expect(probe.inside.load(ordering: .sequentiallyConsistent) == 0)
-        #expect(call.result() == K_EDEADACTOR)
+        #expect(call.result() == K_EDEADSERVER)
         #expect(client.nucleus.call(port.ui, "x").code == K_EUNKNOWN)
     }
 
@@ -189,4 +189,76 @@ final class Latch: Sendable {
     private let state = Atomic<Bool>(false)
     func open() { state.store(true, ordering: .releasing) }
     func wait() { while !state.load(ordering: .acquiring) { usleep(100) } }
+}
+
+/// How a call ends whose handler, on the caller's own thread, waits too long.
+@Suite struct HandlerBoundTests {
+    /// A handler that waits for a semaphore nobody signals, and hands on what that said.
+    private func waiter(_ bench: Bench) -> (server: Actor, probe: Probe, li: KnPortLid, ui: KnUniqueId) {
+        let (server, probe) = (bench.actor("server"), Probe())
+        let semaphore = bench.site.createSemaphore(server, 0)
+        probe.action = { _ in
+            var semaphore = semaphore
+            return server.nucleus.semP(&semaphore, -1)
+        }
+        let port = server.nucleus.newPort()
+        #expect(server.nucleus.svMsgHandler(port.li, Probe.handler, probe.cookie) == K_OK)
+        return (server, probe, port.li, port.ui)
+    }
+
+    @Test func theCallersTimeIsTheHandlers() {
+        let bench = Bench()
+        let (client, server) = (bench.actor(), waiter(bench))
+        #expect(client.nucleus.call(server.ui, delay: 5).code == K_ETIMEOUT)
+        #expect(client.nucleus.call(server.ui, delay: 0).code == K_ETIMEOUT)
+        #expect(server.probe.inside.load(ordering: .sequentiallyConsistent) == 0)
+        withExtendedLifetime(server) {}
+    }
+
+    /// A server in between waits without end for the one behind it: its own client's time is what counts.
+    @Test func andThatOfHandlersBehindIt() {
+        let bench = Bench()
+        let (client, middle, probe) = (bench.actor(), bench.actor(), Probe())
+        let last = waiter(bench)
+        let port = middle.nucleus.newPort()
+        let queued = middle.nucleus.newPort()
+        let seen = Codes()
+        probe.action = { _ in
+            let codes = [middle.nucleus.call(last.ui).code, middle.nucleus.call(queued.ui).code]
+            seen.values.withLock { $0 = codes }
+            return codes[0]
+        }
+        #expect(middle.nucleus.svMsgHandler(port.li, Probe.handler, probe.cookie) == K_OK)
+        #expect(client.nucleus.call(port.ui, delay: 20).code == K_ETIMEOUT)
+        #expect(seen.values.withLock { $0 } == [K_EABORT, K_EABORT])
+        withExtendedLifetime((last, probe)) {}
+    }
+
+    final class Codes: Sendable { let values = Mutex<[Int32]>([]) }
+
+    @Test func deletingThePortEndsIt() {
+        let bench = Bench()
+        let (client, server) = (bench.actor("client"), waiter(bench))
+        let call = bench.start { client.nucleus.call(server.ui).code }
+        #expect(eventually { server.probe.inside.load(ordering: .sequentiallyConsistent) == 1 })
+        #expect(server.server.nucleus.portDelete(nil, server.li) == K_OK)
+        #expect(call.result() == K_EPORTDELETED)
+        withExtendedLifetime(server) {}
+    }
+
+    /// The server that is deleted is not the one that the thread waits in, but the one before.
+    @Test func deletingAServerInBetween() {
+        let bench = Bench()
+        let (client, middle, probe) = (bench.actor(), bench.actor(), Probe())
+        let last = waiter(bench)
+        let port = middle.nucleus.newPort()
+        probe.action = { _ in middle.nucleus.call(last.ui).code }
+        #expect(middle.nucleus.svMsgHandler(port.li, Probe.handler, probe.cookie) == K_OK)
+        let call = bench.start { client.nucleus.call(port.ui).code }
+        #expect(eventually { last.probe.inside.load(ordering: .sequentiallyConsistent) == 1 })
+        bench.site.deleteActor(middle)
+        #expect(call.result() == K_EDEADSERVER)
+        #expect(!last.server.isDeleted)
+        withExtendedLifetime((last, probe)) {}
+    }
 }

@@ -10,7 +10,7 @@
 
 #define KN_LANE_PAYLOAD 1245184u  /* frame bytes in one direction: K_CMSGSIZEMAX and 192 KiB of slack */
 #define KN_LANE_MAGIC 0x4b6e4c61u
-#define KN_LANE_VERSION 1u
+#define KN_LANE_VERSION 2u
 
 /* KnLaneMsg.kind */
 #define KN_LANE_CALL 1u
@@ -24,7 +24,7 @@
 #define KN_LANE_OP 0x200u       /* | position in KnActorOps; target = the function */
 #define KN_LANE_MAIN 0x300u     /* open the object and run kn_actor_main */
 
-/* One direction's doorbell. `bell` counts messages; `asleep` is set by the side that waits for them; `processor` is
+/* One direction's doorbell. `bell` changes with every message, and when a waiting side is to look around; `asleep` is set by the side that waits for them; `processor` is
  * where the side that rings ran last. 128 bytes, since neighbouring lines are fetched in pairs. */
 typedef struct KnLaneBell {
     uint32_t bell, asleep;
@@ -32,10 +32,12 @@ typedef struct KnLaneBell {
     uint8_t pad[116];
 } KnLaneBell;
 
+/* `call` numbers the calls of one side, and its return has the same; `number` the messages of one direction, from 1:
+ * what has not the next one is no message, however the bell rang. */
 typedef struct KnLaneMsg {
     uint32_t kind, op, size, depth;
     uint64_t target;
-    uint64_t reserved;
+    uint32_t call, number;
 } KnLaneMsg;
 
 typedef struct KnLaneArea {
@@ -61,9 +63,11 @@ static inline int32_t kn_lane_worker(const KnLaneArea *area) { return __atomic_l
 static inline KnLaneMsg kn_lane_read(const KnLaneMsg *shared) {
     KnLaneMsg m = { __atomic_load_n(&shared->kind, __ATOMIC_RELAXED), __atomic_load_n(&shared->op, __ATOMIC_RELAXED),
                     __atomic_load_n(&shared->size, __ATOMIC_RELAXED), __atomic_load_n(&shared->depth, __ATOMIC_RELAXED),
-                    __atomic_load_n(&shared->target, __ATOMIC_RELAXED), 0 };
+                    __atomic_load_n(&shared->target, __ATOMIC_RELAXED), __atomic_load_n(&shared->call, __ATOMIC_RELAXED),
+                    __atomic_load_n(&shared->number, __ATOMIC_RELAXED) };
     return m;
 }
+static inline uint32_t kn_lane_number(const KnLaneMsg *shared) { return __atomic_load_n(&shared->number, __ATOMIC_RELAXED); }
 
 void kn_lane_wake(uint32_t *word);
 /* Publishes what was written before it, and wakes the other side only if it says that it sleeps. */
@@ -75,9 +79,11 @@ static inline void kn_lane_ring(KnLaneBell *bell) {
  * Where both sides ran on one processor, pausing would only keep the other from running: it yields at once. `out` is
  * the bell the caller rings, and learns its processor. */
 int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs);
-/* Sleeps until the bell differs from `seen`, a wake-up, a signal, or `milliseconds` (0: no limit). */
-void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint32_t milliseconds);
-/* Ends the waits on a lane whose other side is gone; believes nothing the other side left in the area. */
+/* CLOCK_MONOTONIC ns. */
+uint64_t kn_lane_now(void);
+/* Sleeps until the bell differs from `seen`, a wake-up, a signal, or a time of CLOCK_MONOTONIC (UINT64_MAX: no limit). */
+void kn_lane_sleep(KnLaneBell *bell, uint32_t seen, uint64_t until);
+/* Makes whoever waits for the bell look around; believes nothing the other side left in the area. */
 static inline void kn_lane_end(KnLaneBell *bell) {
     __atomic_fetch_add(&bell->bell, 1, __ATOMIC_SEQ_CST);
     kn_lane_wake(&bell->bell);

@@ -23,12 +23,21 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
     let outFrame: UnsafeMutableRawPointer
     let inFrame: UnsafeMutableRawPointer
     private var seen: UInt32 = 0
+    /// Messages sent, and messages taken.
+    private var sent: UInt32 = 0
+    private var taken: UInt32 = 0
+    /// Of the calls this side makes.
+    var lastCall: UInt32 = 0
     var depth: UInt32 = 0
+    /// The call whose caller has left; 0: none.
+    var leftCall: UInt32 = 0
     var scratch: Scratch
     private let policy: LanePolicy
     private let dead = Atomic<Bool>(false)
     /// Called before a wait goes to sleep, so that another nucleus thread can take over what this one was serving.
     public var willSleep: (@Sendable () -> Void)?
+    /// Who may end a wait for the other side early; nil: nobody.
+    public var waiting: (any LaneWaiting)?
     /// Called once when the other side broke the protocol; the lane is dead from then on.
     public var violated: (@Sendable (StaticString) -> Void)?
 
@@ -83,30 +92,64 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
         kn_lane_end(inBell)
     }
 
+    /// From any thread: whoever waits in the lane looks whether its wait is to end.
+    public func ring() { kn_lane_end(inBell) }
+
     func violation(_ what: StaticString) {
         end()
         violated?(what)
     }
 
-    func send(_ kind: UInt32, _ op: UInt32, _ size: Int, _ target: UInt64) {
+    func send(_ kind: UInt32, _ op: UInt32, _ size: Int, _ target: UInt64, call: UInt32) {
+        sent &+= 1
         outMessage.pointee = KnLaneMsg(
-            kind: kind, op: op, size: UInt32(truncatingIfNeeded: size), depth: depth, target: target, reserved: 0)
+            kind: kind, op: op, size: UInt32(truncatingIfNeeded: size), depth: depth, target: target, call: call,
+            number: sent)
         kn_lane_ring(outBell)
     }
 
-    /// Waits for the next message; nil when the lane is dead.
-    func receive() -> KnLaneMsg? {
+    enum Received {
+        case message(KnLaneMsg)
+        /// The wait was ended early.
+        case ended(Int32)
+        case dead
+    }
+
+    /// Waits for the next message. `bounded`: as long as `waiting` allows.
+    func receive(bounded: Bool = false) -> Received {
         while !isDead {
             let bell = kn_lane_load(&inBell.pointee.bell)
             if bell != seen {
                 seen = bell
-                return kn_lane_read(inMessage)
+                let message = kn_lane_read(inMessage)
+                if message.number == taken &+ 1 {
+                    taken &+= 1
+                    return .message(message)
+                }
+                // Rung without a message: to look around. An actor that does so all the time burns its own time.
+            } else if kn_lane_poll(inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 {
+                continue
             }
-            if kn_lane_poll(inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 { continue }
-            if isDead { return nil }
+            if isDead { return .dead }
             willSleep?()
-            kn_lane_sleep(inBell, seen, policy.sleepMilliseconds)
+            if let code = sleep(bounded ? waiting : nil) { return .ended(code) }
         }
-        return nil
+        return .dead
+    }
+
+    /// Once. A code: the wait is over.
+    private func sleep(_ waiting: (any LaneWaiting)?) -> Int32? {
+        let nap =
+            policy.sleepMilliseconds == 0
+            ? UInt64.max : kn_lane_now() &+ UInt64(policy.sleepMilliseconds) &* 1_000_000
+        guard let waiting else {
+            kn_lane_sleep(inBell, seen, nap)
+            return nil
+        }
+        if let code = waiting.begin(self) { return code }
+        kn_lane_sleep(inBell, seen, min(nap, waiting.deadline))
+        // An answer that has come is taken, whatever else happened.
+        let arrived = kn_lane_load(&inBell.pointee.bell) != seen && kn_lane_number(inMessage) == taken &+ 1
+        return waiting.end(arrived: arrived)
     }
 }

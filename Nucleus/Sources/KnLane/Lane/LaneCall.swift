@@ -17,7 +17,9 @@ extension Lane {
     /// Deepest nesting of calls on one lane; a recursion deeper than this is a fault of the actor.
     static var maximumDepth: UInt32 { 32 }
 
-    /// Calls the other side and serves its calls until the return. A result, or a `K_*` code.
+    /// Calls the other side and serves its calls until the return. A result, or a `K_*` code. When `waiting` ended the
+    /// call early, its code, and `isLeft`: the other side is still at it, so the lane must not be called on before
+    /// somebody has come back from `finish`.
     public func call(
         _ op: UInt32,
         _ target: UInt64,
@@ -32,31 +34,58 @@ extension Lane {
             let size = plan.pointee.writeRequest(slots, lengths, to: outFrame)
             guard size >= 0 else { return Int64(size) }
             depth += 1
-            defer { depth -= 1 }
-            send(KN_LANE_CALL, op, size, target)
-            while let message = receive() {
-                if message.kind == KN_LANE_CALL {
-                    guard serve(message, server) else { break }
-                    continue
-                }
-                guard message.kind == KN_LANE_RETURN, message.depth == depth else {
-                    violation("return out of order")
-                    break
-                }
+            lastCall = lastCall == UInt32.max ? 1 : lastCall + 1
+            let call = lastCall
+            send(KN_LANE_CALL, op, size, target, call: call)
+            switch awaitReturn(of: call, server, bounded: true) {
+            case .ended(let code):
+                leftCall = call
+                return Int64(code)
+            case .dead:
+                depth -= 1
+                return Int64(K_EDEADSERVER)
+            case .message(let message):
+                depth -= 1
                 if message.op == KN_LANE_REFUSED {
                     return Int64(Int32(truncatingIfNeeded: message.target))
                 }
                 if let result = plan.pointee.readReply(inFrame, Int(message.size), slots, lengths) { return result }
                 violation("malformed reply")
-                break
+                return Int64(K_EDEADSERVER)
             }
-            return Int64(K_EDEADSERVER)
+        }
+    }
+
+    /// The caller of the call that is under way has left.
+    public var isLeft: Bool { leftCall != 0 }
+
+    /// In the place of a caller that has left: serves the other side's calls until it comes back. What it says then
+    /// reaches nobody.
+    public func finish(_ server: any LaneServer) {
+        if case .message = awaitReturn(of: leftCall, server, bounded: false) { depth -= 1 }
+        leftCall = 0
+    }
+
+    /// The return of `call`; never that of another one.
+    private func awaitReturn(of call: UInt32, _ server: any LaneServer, bounded: Bool) -> Received {
+        while true {
+            let received = receive(bounded: bounded)
+            guard case .message(let message) = received else { return received }
+            if message.kind == KN_LANE_CALL {
+                guard serve(message, server) else { return .dead }
+                continue
+            }
+            guard message.kind == KN_LANE_RETURN, message.depth == depth, message.call == call else {
+                violation("return out of order")
+                return .dead
+            }
+            return received
         }
     }
 
     /// Serves calls until the lane ends: the life of an actor host's worker.
     public func run(_ server: any LaneServer) {
-        while let message = receive() {
+        while case .message(let message) = receive() {
             guard message.kind == KN_LANE_CALL else { return violation("return without a call") }
             guard serve(message, server) else { return }
         }
@@ -74,7 +103,8 @@ extension Lane {
         scratch.release(to: mark)
         if isDead { return false }
         if refusal < 0 {
-            send(KN_LANE_RETURN, KN_LANE_REFUSED, 0, UInt64(bitPattern: Int64(refusal)))
+            send(
+                KN_LANE_RETURN, KN_LANE_REFUSED, 0, UInt64(bitPattern: Int64(refusal)), call: message.call)
         }
         depth -= 1
         return true
@@ -96,7 +126,7 @@ extension Lane {
                 let result = server.perform(self, message.op, message.target, plan, slots, lengths)
                 if !isDead {
                     let replySize = plan.pointee.writeReply(result, slots, lengths, to: outFrame)
-                    send(KN_LANE_RETURN, KN_LANE_REPLY, replySize, 0)
+                    send(KN_LANE_RETURN, KN_LANE_REPLY, replySize, 0, call: message.call)
                 }
                 return K_OK
             }

@@ -1,87 +1,92 @@
 import CChorus
 import CLane
-import Glibc
 import KnLane
 import NucleusCore
 import Synchronization
 
 /// The lanes of one user actor. The one used last is taken first: its other side may still be polling.
-final class LanePool: @unchecked Sendable {
-    // Sendable: state behind a mutex; `turn` is only touched by atomic host calls and under the mutex.
+final class LanePool: Sendable {
     static let most = 256
     private struct State {
-        var free: [Lane] = []
+        var free: [UpcallLane] = []
         var all: [Lane] = []
-        var waiting = 0
+        var waiting: [Thread] = []
         var dead = false
     }
     private let state = Mutex(State())
-    private let turn = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    private let host: any HostServices
-    private let make: @Sendable (UInt32) -> Lane?
+    private let make: @Sendable (UInt32) -> UpcallLane?
 
-    init(_ host: any HostServices, _ make: @escaping @Sendable (UInt32) -> Lane?) {
-        self.host = host
-        self.make = make
-        turn.initialize(to: 0)
+    init(_ make: @escaping @Sendable (UInt32) -> UpcallLane?) { self.make = make }
+
+    enum Taken {
+        case lane(UpcallLane)
+        case refused(Int32)
     }
-
-    deinit { turn.deallocate() }
-
     private enum Next {
-        case lane(Lane)
+        case lane(UpcallLane)
         case grow(UInt32)
-        case wait(UInt32)
+        case wait
         case dead
     }
 
-    /// A lane to call on; waits for one when all are busy. nil: the host process is gone, or gives no more.
-    func take() -> Lane? {
+    /// A lane to call on; `thread`, the calling one, waits for one when all are busy, as long as the handler that it is
+    /// about to call may take. K_EDEADSERVER: the host process is gone, or gives no more.
+    func take(_ thread: Thread) -> Taken {
         while true {
-            let next: Next = state.withLock { state in
-                if state.dead { return .dead }
-                if let lane = state.free.popLast() { return .lane(lane) }
-                if state.all.count < LanePool.most { return .grow(UInt32(state.all.count)) }
-                state.waiting += 1
-                return .wait(turn.pointee)
-            }
-            switch next {
-            case .lane(let lane): return lane
-            case .dead: return nil
+            switch state.withLock({ next(&$0) }) {
+            case .lane(let lane): return .lane(lane)
+            case .dead: return .refused(K_EDEADSERVER)
             case .grow(let index):
-                guard let lane = make(index) else { return nil }
+                guard let lane = make(index) else { return .refused(K_EDEADSERVER) }
                 let dead = state.withLock { state in
-                    state.all.append(lane)
+                    state.all.append(lane.lane)
                     return state.dead
                 }
-                if dead { lane.end() }
-                return lane
-            case .wait(let seen):
-                _ = host.wait(turn, seen, deadline: nil)
-                state.withLock { $0.waiting -= 1 }
+                if dead { lane.lane.end() }
+                return .lane(lane)
+            case .wait:
+                let code = thread.waitForTurn("handler") {
+                    state.withLock { state in
+                        guard case .wait = next(&state, taking: false) else { return false }
+                        state.waiting.append(thread)
+                        return true
+                    }
+                }
+                guard code == K_OK else {
+                    state.withLock { state in state.waiting.removeAll { $0 === thread } }
+                    return .refused(code)
+                }
             }
         }
     }
 
-    func give(_ lane: Lane) {
-        let wake = state.withLock { state in
-            if !lane.isDead { state.free.append(lane) }
-            guard state.waiting > 0 else { return false }
-            turn.pointee &+= 1
-            return true
+    private func next(_ state: inout State, taking: Bool = true) -> Next {
+        if state.dead { return .dead }
+        if let lane = state.free.last {
+            if taking { state.free.removeLast() }
+            return .lane(lane)
         }
-        if wake { host.wake(turn, 1) }
+        // A waiting thread looks only when it can be given a lane: whoever grows the pool fails or has one.
+        return state.all.count < LanePool.most ? .grow(UInt32(state.all.count)) : .wait
+    }
+
+    func give(_ lane: UpcallLane) {
+        state.withLock { state in
+            guard !lane.lane.isDead else { return }
+            state.free.append(lane)
+            while !state.waiting.isEmpty { if state.waiting.removeFirst().giveTurn(K_OK) { return } }
+        }
     }
 
     /// The host process is gone: every wait ends.
     func end() {
         let lanes = state.withLock { state in
             state.dead = true
-            turn.pointee &+= 1
             defer { state.free = [] }
+            for thread in state.waiting { _ = thread.giveTurn(K_EDEADSERVER) }
+            state.waiting = []
             return state.all
         }
         for lane in lanes { lane.end() }
-        host.wake(turn, Int32.max)
     }
 }

@@ -55,7 +55,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         let far = pair.1
         let name = actor.name
         process.withLock { $0.socket = pair.0 }
-        pool = LanePool(actor.site.host) { [unowned self] in makeLane($0) }
+        pool = LanePool { [unowned self] in makeLane($0) }
         let pid = Reaper.shared.spawning {
             let pid = Spawner.shared.run { kn_lane_spawn(path, name, far) }
             // Before its death can be told.
@@ -72,13 +72,15 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         return K_OK
     }
 
-    private func makeLane(_ index: UInt32) -> Lane? {
+    private func makeLane(_ index: UInt32) -> UpcallLane? {
         let descriptor = kn_lane_memfd("lane")
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         guard let lane = Lane(descriptor: descriptor, index: index, side: .nucleus, policy: .standard(.nucleus)) else {
             return nil
         }
+        let wait = UpcallWait(lane)
+        lane.waiting = wait
         lane.willSleep = willSleep
         lane.violated = { [unowned self] what in
             actor.site.report(0, "\(actor.name): broke the lane protocol (\(what)); its host process is killed")
@@ -86,7 +88,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         }
         var note = KnLaneNote(kind: KN_LANE_NOTE_LANE, lane: index)
         let sent = kn_lane_send_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor)
-        return sent == 0 ? lane : nil
+        return sent == 0 ? UpcallLane(lane: lane, wait: wait) : nil
     }
 
     var socket: Int32 { process.withLock { $0.socket } }
@@ -95,13 +97,27 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
 
     /// A result of the actor, or a `K_*` code; K_EDEADSERVER when its process is gone.
     func downcall(_ op: UInt32, _ target: UInt64, _ slots: UnsafeMutablePointer<UInt64>) -> Int64 {
-        guard let plan = plans.downward(op), let pool, let lane = pool.take() else { return Int64(K_EDEADSERVER) }
+        guard let plan = plans.downward(op), let pool else { return Int64(K_EDEADSERVER) }
+        let thread = Thread.current(actor.site, in: actor)
+        let lane: UpcallLane
+        switch pool.take(thread) {
+        case .lane(let taken): lane = taken
+        case .refused(let code): return Int64(code)
+        }
+        // A message's client may leave the handler behind; who calls anything else stays until the actor is gone.
+        let isMessage = op == KN_LANE_HANDLER | K_HDL_MESSAGE
+        if isMessage { lane.wait.begin(thread) }
         // Elsewhere the thread is somebody else's, who calls this actor for a moment.
         let isOwnThread = op == KN_LANE_HANDLER | K_HDL_THREAD
-        if isOwnThread { Thread.current(actor.site)?.setPeer(LanePeer(lane, process: process.withLock { $0.pid })) }
-        let result = lane.call(op, target, plan, slots, self)
-        if isOwnThread { Thread.current(actor.site)?.setPeer(nil) }
-        pool.give(lane)
+        if isOwnThread { thread.setPeer(LanePeer(lane.lane, process: process.withLock { $0.pid })) }
+        let result = lane.lane.call(op, target, plan, slots, self)
+        if isOwnThread { thread.setPeer(nil) }
+        let passesAbort = isMessage && lane.wait.end(thread, result)
+        if lane.lane.isLeft {
+            actor.site.takeOver(LeftUpcall(self, lane), from: thread, aborted: passesAbort)
+        } else {
+            pool.give(lane)
+        }
         return result
     }
 

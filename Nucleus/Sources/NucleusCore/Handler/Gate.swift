@@ -8,6 +8,8 @@ final class Gate: @unchecked Sendable {
     private static var closedBit: UInt32 { 0x8000_0000 }
     /// Closed bit and how many are inside; also the word that a drainer waits on.
     private let state: UnsafeMutablePointer<Atomic<UInt32>>
+    /// Why who is inside should leave; 0: they may stay.
+    let evicted = Atomic<Int32>(0)
 
     /// Starts closed.
     init() {
@@ -37,6 +39,14 @@ final class Gate: @unchecked Sendable {
         if new & Self.closedBit != 0 { host.wake(futex, Int32.max) }
     }
 
+    /// For somebody who takes the place of one that is inside.
+    func hold() { state.pointee.wrappingAdd(1, ordering: .relaxed) }
+
+    /// Whether more than `own` are inside.
+    func isOccupied(beyond own: UInt32) -> Bool {
+        state.pointee.load(ordering: .acquiring) & ~Self.closedBit > own
+    }
+
     func open() { state.pointee.bitwiseAnd(~Self.closedBit, ordering: .releasing) }
 
     func close() { state.pointee.bitwiseOr(Self.closedBit, ordering: .acquiringAndReleasing) }
@@ -58,6 +68,12 @@ struct HandlerFrame {
     let head: UnsafePointer<KnMsgHead>?
     let outer: UnsafeMutablePointer<HandlerFrame>?
     let depth: UInt32
+    /// When the client, or one behind it, has waited long enough: CLOCK_MONOTONIC ns, `UInt64.max` never.
+    let limit: UInt64
+    /// The call may be aborted.
+    let abortable: Bool
+    /// Whose ipcCall it is; nil in other handlers.
+    let caller: Unmanaged<Actor>?
 
     /// Handlers that may be nested on one thread: servers that call each other in a circle do not eat its stack.
     static var most: UInt32 { 32 }
@@ -66,9 +82,14 @@ struct HandlerFrame {
 extension Thread {
     /// Runs `body` as a handler behind `gate`, which the thread has entered.
     @inline(__always)
-    func inside(_ gate: Gate, _ head: UnsafePointer<KnMsgHead>?, _ body: () -> Int32) -> Int32 {
+    func inside(
+        _ gate: Gate, _ head: UnsafePointer<KnMsgHead>?, limit: UInt64 = .max, abortable: Bool = false,
+        caller: Unmanaged<Actor>? = nil, _ body: () -> Int32
+    ) -> Int32 {
+        let outer = self.frame
         var frame = HandlerFrame(
-            gate: .passUnretained(gate), head: head, outer: self.frame, depth: (self.frame?.pointee.depth ?? 0) &+ 1)
+            gate: .passUnretained(gate), head: head, outer: outer, depth: (outer?.pointee.depth ?? 0) &+ 1,
+            limit: min(limit, outer?.pointee.limit ?? .max), abortable: abortable, caller: caller)
         return withUnsafeMutablePointer(to: &frame) { pointer in
             self.frame = pointer
             let result = body()

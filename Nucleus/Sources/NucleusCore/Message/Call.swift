@@ -28,7 +28,8 @@ extension Actor {
             let id = site.lastTransaction.wrappingAdd(2, ordering: .relaxed).newValue
             var head = head(request, source, id, flags: flags)
             if port.gate.enter(site.host) {
-                let result = featherweight(port, &head, thread, request, reply)
+                let until = deadline(site.host, delay) ?? .max
+                let result = featherweight(port, &head, thread, request, reply, until: until)
                 port.gate.leave(site.host)
                 site.trace(call: head, op, result, reply, thread, since: began)
                 return result
@@ -48,7 +49,8 @@ extension Actor {
 
     @inline(__always)
     private func featherweight(
-        _ port: Port, _ head: inout KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace
+        _ port: Port, _ head: inout KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace,
+        until: UInt64
     ) -> Int32 {
         guard let handler = port.handler else { return K_EUNKNOWN }
         let cookie = port.cookie
@@ -56,6 +58,7 @@ extension Actor {
         let capacity = reply.capacity
         var size = capacity
         let annexSize = Int(K_CMSGANNEXSIZE)
+        let (abortable, caller) = (head.flags & K_ABORTABLE != 0, Unmanaged.passUnretained(self))
         // Request and reply in one buffer: the handler must not see its answer overwrite the question.
         let shared = request.annex != nil && request.annex == UnsafeRawPointer(reply.annex)
         let sharedBody = request.bodySize > 0 && request.body == UnsafeRawPointer(reply.body)
@@ -72,20 +75,29 @@ extension Actor {
                 let copy = UnsafeMutableRawPointer.allocate(byteCount: Int(request.bodySize), alignment: 16)
                 defer { copy.deallocate() }
                 if let body = request.body { copy.copyMemory(from: body, byteCount: Int(request.bodySize)) }
-                return thread.inside(port.gate, &head) {
+                return thread.inside(port.gate, &head, limit: until, abortable: abortable, caller: caller) {
                     handler(cookie, &head, annex, copy, request.bodySize, answer, reply.body, &size)
                 }
             }
-            return thread.inside(port.gate, &head) {
+            return thread.inside(port.gate, &head, limit: until, abortable: abortable, caller: caller) {
                 handler(
                     cookie, &head, annex, request.body ?? UnsafeRawPointer(site.zeros), request.bodySize, answer,
                     reply.body, &size)
             }
         }
-        if code < 0 { return code }
+        if code < 0 { return failure(code, port, until) }
         if size > capacity { return reply.body == nil ? K_OK : K_ETOOBIG }
         reply.size?.pointee = size
         return K_OK
+    }
+
+    /// What a handler's error means: it may have been cut short.
+    @inline(never)
+    private func failure(_ code: Int32, _ port: Port, _ until: UInt64) -> Int32 {
+        if port.actor.isDeleted { return K_EDEADSERVER }
+        let evicted = port.gate.evicted.load(ordering: .acquiring)
+        if evicted != 0 { return evicted }
+        return until != .max && site.host.now() >= until ? K_ETIMEOUT : code
     }
 
     @inline(never)

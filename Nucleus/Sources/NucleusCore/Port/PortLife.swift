@@ -35,7 +35,9 @@ extension Site {
         }
         guard mine else { throw .unknown }
         ports.remove(port.ui.raw)
-        port.gate.drain(host, own: thread.entries(port.gate))
+        let own = thread.entries(port.gate)
+        if port.gate.isOccupied(beyond: own) { evict(port.gate, K_EPORTDELETED) }
+        port.gate.drain(host, own: own)
     }
 
     /// All ports of a dying actor, and what waits for them.
@@ -52,7 +54,11 @@ extension Site {
             return ports
         }
         for port in ports { self.ports.remove(port.ui.raw) }
-        for port in ports { port.gate.drain(host, own: thread.map { $0.entries(port.gate) } ?? 0) }
+        for port in ports {
+            let own = thread.map { $0.entries(port.gate) } ?? 0
+            if port.gate.isOccupied(beyond: own) { evict(port.gate, K_EDEADSERVER) }
+            port.gate.drain(host, own: own)
+        }
     }
 }
 

@@ -43,6 +43,8 @@ public final class Site: @unchecked Sendable {
     /// UNIX processes may use CHORUS IPC.
     public let processIpc = Atomic<Bool>(true)
     let eventWorkers = Workers(name: "kn-event", limit: 8)
+    /// Stand in for clients that have left handlers of user actors; as many as there are such handlers.
+    let handlerWorkers = Workers(name: "kn-handler", limit: 4096)
     let interruptWorkers = Workers(name: "kn-interrupt", limit: 4)
     /// Black box: the last events of the site.
     public let trace: TraceRing
@@ -83,6 +85,7 @@ public final class Site: @unchecked Sendable {
         messageWorkers.stop()
         eventWorkers.stop()
         interruptWorkers.stop()
+        handlerWorkers.stop()
         processWorkers.stop()
         deleteActor(kernel)
     }

@@ -14,10 +14,18 @@ extension Thread {
             // Completed otherwise in the meantime: the abort stays for the next call.
             aborted.store(true, ordering: .sequentiallyConsistent)
         }
+        publishGates()
         if actor.deleted.load(ordering: .sequentiallyConsistent) || doomed.load(ordering: .sequentiallyConsistent) {
             _ = wait.complete(K_EDEADACTOR, host)
+        } else if isEvicted {
+            _ = wait.complete(K_EABORT, host)
         }
-        let code = wait.sleep(host, deadline: deadline)
+        // In a handler: no longer than its client waits.
+        let limit = frame?.pointee.limit ?? .max
+        let bounded = limit < deadline ?? .max
+        var code = wait.sleep(host, deadline: bounded ? limit : deadline)
+        if code == K_ETIMEOUT, bounded { code = K_EABORT }
+        if code == K_EABORT { abortsTaken &+= 1 }
         if held.load(ordering: .relaxed) != 0 { waitWhileHeld(in: actor) }
         wait.leave()
         return code
@@ -26,7 +34,7 @@ extension Thread {
     @discardableResult func complete(_ code: Int32) -> Bool { wait.complete(code, host) }
 
     /// Clears the ABORTED state; true if it was set.
-    func takeAborted() -> Bool {
+    public func takeAborted() -> Bool {
         aborted.load(ordering: .relaxed) && aborted.exchange(false, ordering: .sequentiallyConsistent)
     }
 

@@ -29,6 +29,10 @@ public final class Thread: @unchecked Sendable {
     let heldWord: UnsafeMutablePointer<Atomic<UInt32>>
     /// Handlers that this thread is inside, innermost first. Only the thread itself looks.
     var frame: UnsafeMutablePointer<HandlerFrame>?
+    /// Gates of these handlers while the thread waits, for who must end the wait. Compared, never followed.
+    let gates: UnsafeMutablePointer<Atomic<UInt>>
+    /// Waits that ended with K_EABORT. Only the thread itself looks.
+    var abortsTaken: UInt32 = 0
     /// What ipcReceive brought last. Only the thread itself looks.
     var message: Message?
     /// Of a UNIX thread (CallState).
@@ -56,11 +60,14 @@ public final class Thread: @unchecked Sendable {
         isForeign = foreign
         heldWord = .allocate(capacity: 1)
         heldWord.initialize(to: Atomic(0))
+        gates = .allocate(capacity: Int(HandlerFrame.most))
+        for index in 0..<Int(HandlerFrame.most) { (gates + index).initialize(to: Atomic(0)) }
     }
 
     deinit {
         heldWord.deinitialize(count: 1)
         heldWord.deallocate()
+        gates.deallocate()
     }
 
     public var site: Site { actor.site }

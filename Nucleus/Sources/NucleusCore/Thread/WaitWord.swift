@@ -8,6 +8,10 @@ final class WaitWord: @unchecked Sendable {
     private static var idle: UInt32 { 1 }
     private static var armed: UInt32 { 2 }
     private static var abortable: UInt32 { 1 }
+    /// Waits elsewhere, where `bell` reaches it.
+    private static var outside: UInt32 { 4 }
+    /// Where the thread waits when it does not wait for `word`. Held while it is rung: so the thread stays there.
+    let bell = Mutex<(any OutsideBell)?>(nil)
     /// Armed words count up, so that a wait is never ended in place of an earlier one.
     private var sequence: UInt32 = 0
 
@@ -41,7 +45,12 @@ final class WaitWord: @unchecked Sendable {
     func complete(_ code: Int32, callOf actor: Actor, _ host: any HostServices) {
         let value = word.pointee.load(ordering: .sequentiallyConsistent)
         guard Self.isArmed(value), caller.load(ordering: .sequentiallyConsistent) == Self.name(actor) else { return }
-        if swap(value, UInt32(bitPattern: code)) { host.wake(futex, 1) }
+        if swap(value, UInt32(bitPattern: code)) { wake(value, host) }
+    }
+
+    private func wake(_ armed: UInt32, _ host: any HostServices) {
+        guard armed & Self.outside != 0 else { return host.wake(futex, 1) }
+        bell.withLock { $0?.ring() }
     }
 
     private static func name(_ actor: Actor) -> UInt { UInt(bitPattern: Unmanaged.passUnretained(actor).toOpaque()) }
@@ -49,9 +58,10 @@ final class WaitWord: @unchecked Sendable {
     private static func isArmed(_ value: UInt32) -> Bool { value & armed != 0 && Int32(bitPattern: value) > 0 }
 
     /// Before the waiter can be found by a waker. Only the waiting thread itself calls this.
-    @inline(__always) func arm(abortable: Bool) {
+    @inline(__always) func arm(abortable: Bool, outside: Bool = false) {
         sequence = (sequence &+ 1) & 0x0fff_ffff
-        let value = sequence &<< 2 | Self.armed | (abortable ? Self.abortable : 0)
+        let value =
+            sequence &<< 3 | Self.armed | (abortable ? Self.abortable : 0) | (outside ? Self.outside : 0)
         word.pointee.store(value, ordering: .sequentiallyConsistent)
     }
 
@@ -60,7 +70,7 @@ final class WaitWord: @unchecked Sendable {
         let value = word.pointee.load(ordering: .sequentiallyConsistent)
         guard Self.isArmed(value), !onlyAbortable || value & Self.abortable != 0 else { return false }
         guard swap(value, UInt32(bitPattern: code)) else { return false }
-        host.wake(futex, 1)
+        wake(value, host)
         return true
     }
 
@@ -85,6 +95,9 @@ final class WaitWord: @unchecked Sendable {
         call.store(0, ordering: .relaxed)
         since.store(0, ordering: .relaxed)
     }
+
+    /// Somebody has ended the wait.
+    var isOver: Bool { !Self.isArmed(word.pointee.load(ordering: .acquiring)) }
 
     /// Takes back `arm`; the code if somebody completed it.
     func disarm() -> Int32? {

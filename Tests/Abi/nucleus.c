@@ -103,6 +103,7 @@ GROWS(KnBoot, 80)
     AT(KnBoot, actorExport, 48) AT(KnBoot, actorImport, 56) AT(KnBoot, siteWait, 64) AT(KnBoot, siteDelete, 72)
     AT(KnBoot, actorHeartbeat, 80)
     AT(KnBoot, siteProcessIpc, 88) /* since ABI 1.1 */
+    AT(KnBoot, actorMove, 96)
 
 /* knErrors.h */
 IS(K_OK, 0) IS(K_PARKED, 1) IS(K_CONTEXT, 2) IS(K_EINVAL, -1001) IS(K_ENOMEM, -1002) IS(K_EBUSY, -1003)

@@ -144,7 +144,7 @@ class Site:
 class Terminal:
     """A guest on a pseudo-terminal, in a session of its own, with a person's patience."""
 
-    def __init__(self, argv, environment=None, rows=24, columns=80):
+    def __init__(self, argv, environment=None, rows=24, columns=80, options=()):
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns, notify=False)
         self.before = termios.tcgetattr(self.slave)
@@ -155,7 +155,7 @@ class Terminal:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen(command(argv, environment=environment), cwd=WORK, env=environment, stdin=self.slave,
+        self.process = subprocess.Popen(command(argv, environment=environment, options=options), cwd=WORK, env=environment, stdin=self.slave,
                                         stdout=self.slave, stderr=self.slave, preexec_fn=own_terminal)
 
     def resize(self, rows, columns, notify=True):

@@ -26,6 +26,9 @@ package struct ByteRing: ~Copyable {
         tail = 0
     }
 
+    /// What is in it, oldest first.
+    package var contents: [UInt8] { (tail..<head).map { base[$0 & mask] } }
+
     /// The caller has looked at `room`; a byte without a place is dropped.
     package mutating func append(_ byte: UInt8) {
         guard room > 0 else { return }

@@ -11,7 +11,7 @@ package struct LineDiscipline: ~Copyable {
     /// What goes to the far side. Its owner takes bytes out at its own pace.
     package var output: ByteRing
     /// Counts the times that output was thrown away: what its owner took in an earlier epoch is not wanted any more.
-    package private(set) var outputEpoch: UInt64 = 0
+    package internal(set) var outputEpoch: UInt64 = 0
     /// Signals for the foreground group, in order, since the owner last emptied the list.
     package var signals: [Int32] = []
 
@@ -34,8 +34,8 @@ package struct LineDiscipline: ~Copyable {
     var literalNext = false
     var erasing = false  // inside the \.../ of ECHOPRT
 
-    package private(set) var stopped = false
-    private var stoppedByCall = false  // by tcflow: XON does not start it
+    package internal(set) var stopped = false
+    var stoppedByCall = false  // by tcflow: XON does not start it
 
     // Characters that need more than being queued, from the settings.
     let special = UnsafeMutablePointer<Bool>.allocate(capacity: 256)

@@ -176,24 +176,4 @@ import Testing
         #expect(shown >= written)
         #expect(client.ioctl(key, TtyCommand.tcsbrk, 1).diag == 0)
     }
-
-    @Test func stateSurvives() throws {
-        let (_, client, key) = try console()
-        var image = try #require(client.ioctl(key, TtyCommand.tcgets).value(TermiosImage.Short.self))
-        image.lflag &= ~8
-        _ = client.ioctl(key, TtyCommand.tcsets, body: withUnsafeBytes(of: image) { Array($0) })
-        _ = client.ioctl(key, TtyCommand.tiocswinsz, body: [50, 0, 132, 0, 0, 0, 0, 0])
-        var message = [UInt8](repeating: 0, count: 4096)
-        var size = UInt32(message.count)
-        #expect(client.manager.exportState(0, &message, &size) == K_OK)
-        var end = UInt32(64)
-        #expect(client.manager.exportState(1, nil, &end) == K_OK && end == 0)
-        let next = Client([])
-        #expect(next.manager.importState(0, message, size) == K_OK)
-        #expect(next.manager.importState(1, nil, 0) == K_OK)
-        #expect(next.ioctl(key, TtyCommand.tcgets).value(TermiosImage.Short.self)?.lflag == image.lflag)
-        #expect(next.ioctl(key, TtyCommand.tiocgwinsz).body == [50, 0, 132, 0, 0, 0, 0, 0])
-        #expect(next.ioctl(key, TtyCommand.tiocgsid).value(Int32.self) == 10)
-        #expect(next.manager.importState(0, message, 8) == K_EINVAL)
-    }
 }

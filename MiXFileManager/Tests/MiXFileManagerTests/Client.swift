@@ -233,6 +233,18 @@ final class Client {
         return (out, a.reply.value.0, a.diag)
     }
 
+    /// Each name with the position behind it: an entry at a time.
+    func positions(_ key: MixKey) -> [String] {
+        var all: [String] = []
+        var at: UInt64 = 0
+        while true {
+            let one = list(key, from: at, size: 32)
+            guard one.diag > 0 else { return all }
+            at = one.next
+            all += one.names.map { "\($0) \(at)" }
+        }
+    }
+
     func names(_ path: String) -> [String] {
         let a = open(path, Linux.O_DIRECTORY)
         guard a.diag >= 0 else { return ["errno \(-a.diag)"] }

@@ -82,6 +82,42 @@ import Testing
         #expect(![open, unlinked, cwd].contains { $0.object == fresh.object })
     }
 
+    @Test func locksAndPositions() throws {
+        let old = try Client("mount.0=/ tmpfs\nmount.1=/proc proc\nmount.2=/small tmpfs size=64k")
+        for name in 0..<40 { old.put("/f\(name)", "x") }
+        let open = old.open("/f0", Linux.O_RDWR).reply.key
+        func lock(_ c: Client, _ kind: UInt32, owner: UInt64, _ start: UInt64, _ size: UInt64) -> Int64 {
+            var r = c.request(OBJ_LOCK, key: open)
+            r.flags = kind
+            r.owner = owner
+            r.offset = start
+            r.size = size
+            return c.call(r).diag
+        }
+        #expect(lock(old, MIX_LOCK_EXCLUSIVE, owner: 1, 0, 10) == 0)
+        #expect(lock(old, MIX_LOCK_SHARED, owner: 2, 20, 0) == 0)
+        #expect(lock(old, MIX_LOCK_EXCLUSIVE | MIX_LOCK_FLOCK, owner: 3, 0, 0) == 0)
+        // Removed names leave gaps in the positions of the others.
+        for name in stride(from: 1, to: 40, by: 2) { old.unlink("/f\(name)") }
+        let directory = old.open("/", Linux.O_DIRECTORY).reply.key
+        let positions = old.positions(directory)
+        let text = old.open("/proc/version").reply.key
+        let whole = old.read(text).text
+        let new = try Client("", fake: old.fake)
+        #expect(take(new, export(old, size: 1 << 20)) == K_OK)
+        old.server.disconnect()
+        #expect(lock(new, MIX_LOCK_EXCLUSIVE, owner: 2, 5, 1) == e(.EAGAIN))
+        #expect(lock(new, MIX_LOCK_EXCLUSIVE, owner: 1, 30, 1) == e(.EAGAIN))
+        #expect(lock(new, MIX_LOCK_EXCLUSIVE, owner: 1, 10, 5) == 0)
+        #expect(lock(new, MIX_LOCK_SHARED | MIX_LOCK_FLOCK, owner: 4, 0, 0) == e(.EAGAIN))
+        #expect(lock(new, MIX_LOCK_UNLOCK | MIX_LOCK_FLOCK, owner: 3, 0, 0) == 0)
+        #expect(lock(new, MIX_LOCK_SHARED | MIX_LOCK_FLOCK, owner: 4, 0, 0) == 0)
+        #expect(new.positions(directory) == positions && positions.count > 20)
+        #expect(new.read(text).text == whole)
+        #expect(new.put("/late", "x") == 1)
+        #expect(Array(new.positions(directory).prefix(positions.count)) == positions, "a new name comes last")
+    }
+
     @Test func damagedState() throws {
         let old = try Client("mount.0=/ tmpfs\nmount.1=/proc proc")
         old.put("/f", "x")

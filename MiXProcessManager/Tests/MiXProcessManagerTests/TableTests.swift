@@ -1,3 +1,4 @@
+import ActorKit
 import Testing
 
 @testable import MiXProcessManager

@@ -9,6 +9,6 @@ struct ChorusCommand: ParsableCommand {
         subcommands: [
             RunCommand.self, BootCommand.self, CheckCommand.self, PsCommand.self, PortsCommand.self,
             InterruptsCommand.self,
-            RegionsCommand.self, TraceCommand.self, BenchCommand.self,
+            RegionsCommand.self, MoveCommand.self, TraceCommand.self, BenchCommand.self,
         ])
 }

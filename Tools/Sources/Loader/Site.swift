@@ -1,6 +1,7 @@
 import CChorus
 import Glibc
 import Manifest
+import Synchronization
 
 /// A running site: one instance of the nucleus and the actors that were loaded into it.
 public final class Site: @unchecked Sendable {  // the nucleus takes calls from any thread
@@ -9,7 +10,8 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
     /// The loader's own actor.
     let table: UnsafePointer<KnNucleus>
     public let name: String
-    public private(set) var loaded: [(entry: ActorEntry, cap: KnCap)] = []
+    /// In load order. The control socket's thread moves servers while another one may end the site.
+    private let servers = Mutex<[Loaded]>([])
     private let log: SiteLog
 
     public init(library: NucleusLibrary, name: String, tree: InstallTree, log: SiteLog) throws(LoadError) {
@@ -42,6 +44,20 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
             throw LoadError("the nucleus gives its loader no actor")
         }
         self.table = table
+    }
+
+    public struct Loaded: Sendable {
+        public var entry: ActorEntry
+        public var cap: KnCap
+    }
+
+    public var loaded: [Loaded] { servers.withLock { $0 } }
+
+    func replace(_ cap: KnCap, by now: Loaded) {
+        servers.withLock { list in
+            guard let index = list.firstIndex(where: { $0.cap.names(cap) }) else { return }
+            list[index] = now
+        }
     }
 
     /// Whether UNIX processes may use CHORUS IPC; said before the first one runs.
@@ -79,12 +95,14 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
                 "\(entry.place.file):\(entry.place.line): \(entry.place.key): \(object) does not start: "
                     + (reason.isEmpty ? nucleusCode(result) : "\(reason), \(nucleusCode(result))"))
         }
-        loaded.append((entry, cap))
+        servers.withLock { $0.append(Loaded(entry: entry, cap: cap)) }
     }
 
     /// Tells each actor, in load order, that all are there.
     public func started() throws(LoadError) {
-        for (entry, var cap) in loaded {
+        for server in loaded {
+            let entry = server.entry
+            var cap = server.cap
             let result = boot.pointee.actorStarted?(handle, &cap) ?? K_ENOSYS
             if result < 0 && result != K_ENOSYS {  // a server need not have first work
                 throw LoadError(
@@ -108,19 +126,29 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
     /// Unloads one actor: what it exports must have been taken before.
     public func unload(_ cap: KnCap) throws(LoadError) {
         var cap = cap
-        loaded.removeAll { $0.cap.ui.uiHead == cap.ui.uiHead && $0.cap.ui.uiTail == cap.ui.uiTail }
+        let name = cap
+        servers.withLock { list in list.removeAll { $0.cap.names(name) } }
         let result = boot.pointee.actorUnload?(handle, &cap) ?? K_ENOSYS
         if result < 0 { throw LoadError("the actor did not end well: \(nucleusCode(result))") }
     }
 
     /// Unloads in reverse order and gives everything back.
     public func close() {
-        for (entry, var cap) in loaded.reversed() {
-            let result = boot.pointee.actorUnload?(handle, &cap) ?? K_ENOSYS
-            if result < 0 { log.line(1, "actor \(entry.name) did not end well: \(nucleusCode(result))") }
+        let rest = servers.withLock { list in
+            defer { list = [] }
+            return list
         }
-        loaded = []
+        for server in rest.reversed() {
+            var cap = server.cap
+            let result = boot.pointee.actorUnload?(handle, &cap) ?? K_ENOSYS
+            if result < 0 { log.line(1, "actor \(server.entry.name) did not end well: \(nucleusCode(result))") }
+        }
         let result = boot.pointee.siteDelete?(handle) ?? K_ENOSYS
         if result < 0 { log.line(1, "the site did not end well: \(nucleusCode(result))") }
     }
+}
+
+extension KnCap {
+    /// The same object, whatever the keys.
+    func names(_ other: KnCap) -> Bool { ui.uiHead == other.ui.uiHead && ui.uiTail == other.ui.uiTail }
 }

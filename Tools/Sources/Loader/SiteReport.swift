@@ -2,7 +2,7 @@ import CChorus
 import CMiXFile
 import CMiXProcess
 
-/// What a running site tells about itself, as tables for people.
+/// What a running site answers on its control socket: what it tells about itself, as tables for people, and what it does.
 struct SiteReport {
     let site: Site
 
@@ -16,12 +16,16 @@ struct SiteReport {
                 throw LoadError("trace wants text or json, a first event and a count")
             }
             return try trace(json: words[1] == "json", from: from, last: count)
+        case "move":
+            guard words.count == 3 else { throw LoadError("move wants a server and a privilege") }
+            return try site.move(words[1], to: words[2])
         case "ports": return try ports()
         case "interrupts": return try interrupts()
         case "regions":
             guard words.count == 2, let pid = Int32(words[1]) else { throw LoadError("regions wants a process number") }
             return try regions(pid)
-        default: throw LoadError("unknown question; known are ps, ps threads, ports, interrupts, regions PID, trace")
+        default:
+            throw LoadError("unknown question; known are ps, ps threads, ports, interrupts, regions PID, trace, move")
         }
     }
 

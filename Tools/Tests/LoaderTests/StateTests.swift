@@ -44,7 +44,7 @@ import Testing
         let plan = try Self.plan(privilege)
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
         try site.started()
-        for (entry, cap) in site.loaded { #expect(site.heartbeat(cap) == K_OK, "\(entry.name)") }
+        for server in site.loaded { #expect(site.heartbeat(server.cap) == K_OK, "\(server.entry.name)") }
         #expect(try file(site, UInt32(FILE_MKDIR), "/made") >= 0)
         var window = MixObjRequest()
         window.op = 302  // DEV_CONSOLE_WINSIZE

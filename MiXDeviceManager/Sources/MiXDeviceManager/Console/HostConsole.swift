@@ -6,7 +6,7 @@ import Glibc
 /// The loader has put the host's terminal into raw mode; its settings are never touched here.
 final class HostConsole: Sendable {
     let terminal: Terminal
-    private let far: HostFarSide
+    let far: HostFarSide
     private let terminals: [Bool]
 
     /// `descriptors`: standard input, output and error of the host process.
@@ -41,8 +41,8 @@ final class HostConsole: Sendable {
 
 /// The host's terminal as the far side of the console.
 final class HostFarSide: FarSide {
-    private let reader: HostReader?
-    private let writer: HostWriter?
+    let reader: HostReader?
+    let writer: HostWriter?
 
     init(reader: HostReader?, writer: HostWriter?) {
         self.reader = reader

@@ -21,6 +21,8 @@ final class HostReader: Sendable {
     private let ended: SemaphoreHandle
     private let stopping = Atomic<Bool>(false)
     private let started = Mutex(false)
+    /// Read from the host, and not taken by the sink when the thread ended.
+    private let kept = Mutex<[UInt8]>([])
 
     init(descriptor: Int32, threads: ServerThreads) {
         self.descriptor = descriptor
@@ -44,7 +46,13 @@ final class HostReader: Sendable {
             ended.signal()
         }
         var from = 0
-        var to = 0
+        var to = kept.withLock { kept in
+            let count = min(kept.count, buffer.count)
+            buffer.copyBytes(from: kept[..<count])
+            kept = []
+            return count
+        }
+        defer { if from < to { kept.withLock { $0 = Array(buffer[from..<to]) } } }
         while !stopping.load(ordering: .acquiring) {
             if from < to {
                 from += sink.input(UnsafeRawBufferPointer(rebasing: buffer[from..<to]))
@@ -67,6 +75,20 @@ final class HostReader: Sendable {
             }
         }
     }
+
+    /// The thread has ended, and no byte of the host is lost: where it ran, and what nobody took. nil: it does not end.
+    func rest() -> (isStarted: Bool, kept: [UInt8])? {
+        guard shutdown() else { return nil }
+        stopping.store(false, ordering: .releasing)
+        let isStarted = started.withLock { started in
+            defer { started = false }
+            return started
+        }
+        return (isStarted, kept.withLock { $0 })
+    }
+
+    /// What `rest` of another reader gave, or of this one. Before `start`.
+    func restore(_ bytes: [UInt8]) { kept.withLock { $0 = bytes } }
 
     func shutdown() -> Bool {
         stopping.store(true, ordering: .releasing)

@@ -2,13 +2,14 @@ import CChorus
 import CMiXDevice
 import CMiXFile
 import Glibc
+import Synchronization
 import TerminalLine
 
 /// A host descriptor that is no terminal, as a byte stream: pipe, socket, regular file or device.
 final class HostStream: Sendable {
     let descriptor: Int32
     let type: UInt32  // S_IFMT bits
-    let base: Int64  // where a regular file stood at the start
+    let start: Atomic<Int64>  // where a regular file stood at the site's start
     let effects: EffectSink
     let reader: HostReader?
     let writer: HostWriter?
@@ -28,7 +29,7 @@ final class HostStream: Sendable {
         self.descriptor = descriptor
         self.effects = effects
         type = status.st_mode & S_IFMT
-        base = type == S_IFREG ? Int64(lseek(descriptor, 0, SEEK_CUR)) : 0
+        start = Atomic(type == S_IFREG ? Int64(lseek(descriptor, 0, SEEK_CUR)) : 0)
         let access = fcntl(descriptor, F_GETFL) & O_ACCMODE
         reader = access == O_WRONLY || type == S_IFREG ? nil : HostReader(descriptor: descriptor, threads: threads)
         writer = access == O_RDONLY || type == S_IFREG ? nil : HostWriter(descriptor: descriptor, threads: threads)
@@ -52,6 +53,7 @@ final class HostStream: Sendable {
         }
     }
 
+    var base: Int64 { start.load(ordering: .relaxed) }
     var drained: Bool { !(writer?.pending ?? false) && state.withLock { $0.output.isEmpty } }
 
     func shutdown() -> Bool {

@@ -179,6 +179,24 @@ final class HostWriter: @unchecked Sendable {
         ended.signal()
     }
 
+    /// Nobody writes any more: what was taken from the source and not written, and of which epoch. nil: the host holds the
+    /// thread. Nobody kicks meanwhile.
+    func rest() -> (bytes: [UInt8], epoch: UInt64)? {
+        guard shutdown() else { return nil }
+        stopping.store(false, ordering: .releasing)
+        thread.withLock { $0 = false }
+        requests.store(0, ordering: .releasing)
+        return (Array(chunk[from..<to]), epoch)
+    }
+
+    /// What `rest` of another writer gave. A kick makes it go on.
+    func restore(_ bytes: [UInt8], epoch: UInt64) {
+        from = 0
+        to = min(bytes.count, chunk.count)
+        chunk.copyBytes(from: bytes[..<to])
+        self.epoch = epoch
+    }
+
     func shutdown() -> Bool {
         stopping.store(true, ordering: .releasing)
         guard thread.withLock({ $0 }) else { return true }

@@ -22,6 +22,13 @@ final class PtyMaster: FarSide {
         secret = random.next()
     }
 
+    /// One of an earlier instance of the server.
+    init(effects: EffectSink, secret: UInt64, _ saved: State) {
+        self.effects = effects
+        self.secret = secret
+        state.withLock { $0 = saved }
+    }
+
     var locked: Bool { state.withLock { $0.locked } }
     var outputPending: Bool { false }
 

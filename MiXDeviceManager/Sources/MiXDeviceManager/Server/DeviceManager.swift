@@ -13,6 +13,9 @@ final class DeviceManager: Sendable {
     let streams: [HostStream?]  // host descriptors 0, 1, 2 where they are no terminal
     let terminals = Mutex(TerminalTable())
     let connection = Mutex(Connection())
+    /// The messages of an export under way, and what is to go on if nobody takes over.
+    let export = Mutex(Export())
+    private let isResting = Atomic<Bool>(false)
 
     struct Connection {
         var port: KnPortLid = 0
@@ -83,6 +86,8 @@ final class DeviceManager: Sendable {
         return ended
     }
 
+    func setResting(_ resting: Bool) -> Bool { isResting.exchange(resting, ordering: .acquiringAndReleasing) }
+
     /// The entry of every request: never blocks, answers -EAGAIN for what must wait.
     @inline(__always)
     private func handle(
@@ -90,6 +95,7 @@ final class DeviceManager: Sendable {
         _ reply: UnsafeMutablePointer<MixObjReply>, _ room: UnsafeMutableRawBufferPointer,
         _ replySize: UnsafeMutablePointer<UInt32>
     ) -> Int32 {
+        if isResting.load(ordering: .relaxed) { goOn() }
         reply.initialize(to: MixObjReply())
         replySize.pointee = 0
         var exchange = Exchange(request: request, body: body, reply: reply, room: room)

@@ -44,6 +44,12 @@ struct WatchList {
         watches.append(Watch(owner: owner, event: event, mask: mask))
     }
 
+    /// All fire without cause: their clients ask again.
+    mutating func fireAll(_ effects: inout Effects) {
+        for watch in watches { effects.posts.append((watch.event, watch.mask & 0xffff)) }
+        watches = []
+    }
+
     /// Event 0,0: all of the owner.
     mutating func disarm(owner: UInt64, event: KnUniqueId) {
         let all = event.uiHead == 0 && event.uiTail == 0

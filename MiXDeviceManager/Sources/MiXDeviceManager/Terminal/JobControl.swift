@@ -13,6 +13,7 @@ struct TerminalTable {
     mutating func remove(_ number: Int) { slots[number] = nil }
     func terminal(_ number: Int) -> Terminal? { slots[number] }
     static let most = 4096
+    var all: [Terminal] { slots.values.sorted { $0.number < $1.number } }
     func firstFree() -> Int? { (1...Self.most).first { slots[$0] == nil } }
 
     /// The session's terminal, where it still is its terminal (a hang-up takes it away behind this table).

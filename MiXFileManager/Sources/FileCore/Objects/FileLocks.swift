@@ -20,6 +20,14 @@ struct FileLocks {
     private(set) var whole: [Record] = []
     var watches: [Watch] = []
 
+    init() {}
+
+    /// Of an earlier server.
+    init(records: [Record], whole: [Record]) {
+        self.records = records.sorted { $0.start < $1.start }
+        self.whole = whole
+    }
+
     var isEmpty: Bool { records.isEmpty && whole.isEmpty && watches.isEmpty }
 
     /// The first lock that is in the way of `wanted`.

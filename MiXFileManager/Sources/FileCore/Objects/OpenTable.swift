@@ -150,7 +150,9 @@ final class OpenTable: @unchecked Sendable {
     }
 
     /// Puts an instance of an earlier server back under its number, so that keys stay good.
-    func restore(id: UInt64, place: Location, flags: UInt32, segment: Segment?, references: Int) throws(Errno) {
+    func restore(id: UInt64, place: Location, flags: UInt32, segment: Segment?, references: Int, text: [UInt8]?)
+        throws(Errno)
+    {
         let slot = Int(id & (1 << Self.slotBits - 1))
         guard slot > 0, references > 0, slot < Self.slotLimit else { throw .EINVAL }
         lock.lock()
@@ -165,10 +167,32 @@ final class OpenTable: @unchecked Sendable {
         uses[slot] = id >> Self.slotBits
         let handle = Handle(id: id, place: place, flags: flags, segment: segment)
         handle.references = references
+        handle.text = text
         slots[slot] = handle
         lockedCount(place.inode, flags, 1)
         place.inode.opens += 1
         place.mount.opens += 1
+    }
+
+    /// Locks on the file of an instance; without the instance they are nobody's.
+    func restore(locks: FileLocks, id: UInt64) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let handle = try? lockedFind(id), !locks.isEmpty else { return }
+        handle.inode.locks = locks
+    }
+
+    /// Every watch fires: who waits is to ask again.
+    func fireWatches() {
+        lock.lock()
+        var woken: [FileLocks.Watch] = []
+        for case let handle? in slots {
+            woken += handle.inode.locks?.watches ?? []
+            handle.inode.locks?.watches = []
+            if handle.inode.locks?.isEmpty == true { handle.inode.locks = nil }
+        }
+        lock.unlock()
+        wake(woken)
     }
 
     // MARK: Locks

@@ -1,6 +1,7 @@
 import ActorKit
 import CChorus
 import CMiXFile
+import Synchronization
 
 /// The File Manager's instance: everything hangs here.
 public final class FileServer: @unchecked Sendable {
@@ -13,6 +14,9 @@ public final class FileServer: @unchecked Sendable {
     var procfs: Procfs
     var export: Export?
     var imported: [UInt8] = []
+    /// Segments that an export named, until something is asked again.
+    let exported = Mutex<[Segment]>([])
+    private let isResting = Atomic<Bool>(false)
     private var port: KnPortLid = 0
     private var portUi = KnUniqueId()
     private var group = KnCap()
@@ -56,6 +60,7 @@ public final class FileServer: @unchecked Sendable {
             _ = nucleus.portDelete(nil, port)
             port = 0
         }
+        lend()
         names.discardAll()
         devfs.discard()
         procfs.discard()
@@ -68,6 +73,7 @@ public final class FileServer: @unchecked Sendable {
         _ replyBody: UnsafeMutableRawPointer?, _ replySize: UnsafeMutablePointer<UInt32>?
     ) -> Int32 {
         guard let annex, let replyAnnex else { return K_EINVAL }
+        if isResting.load(ordering: .relaxed) { goOn() }
         let capacity = replyBody == nil ? 0 : Int(replySize?.pointee ?? 0)
         var copy = annex.loadUnaligned(as: MixObjRequest.self)
         var reply = Reply()
@@ -90,6 +96,18 @@ public final class FileServer: @unchecked Sendable {
         replyAnnex.copyMemory(from: &reply.annex, byteCount: MemoryLayout<MixObjReply>.size)
         replySize?.pointee = UInt32(reply.bodySize)
         return K_OK
+    }
+
+    /// After the end of an export: another server may have taken over.
+    func rest(lending segments: [Segment]) {
+        exported.withLock { $0 = segments }
+        isResting.store(true, ordering: .relaxed)
+    }
+
+    /// It has not.
+    private func goOn() {
+        isResting.store(false, ordering: .relaxed)
+        exported.withLock { $0 = [] }
     }
 
     private func dispatch(_ request: Request, _ reply: inout Reply) throws(Errno) {

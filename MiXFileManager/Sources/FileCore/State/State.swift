@@ -1,8 +1,8 @@
 import CChorus
 import CMiXFile
 
-/// State export and import (knActor.h): the secret of keys, devices, file systems, mounts and open instances. Locks and
-/// watches are not carried.
+/// State export and import (knActor.h): the secret of keys, devices, file systems, mounts, open instances and locks. Watches
+/// are not carried: they fire, and whoever waited asks the next server.
 extension FileServer {
     /// The whole state is one run of bytes, cut into messages of the caller's size.
     public func exportState(
@@ -24,10 +24,16 @@ extension FileServer {
         export?.at += count
         size.pointee = UInt32(count)
         if count == 0 {
-            for segment in now.lent { segment.isLent = true }  // the next server holds them now
+            rest(lending: now.lent)
             export = nil
+            opens.fireWatches()
         }
         return K_OK
+    }
+
+    /// At the end of an instance that was asked nothing since its export: the next one holds the segments.
+    func lend() {
+        for segment in exported.withLock({ $0 }) { segment.isLent = true }
     }
 
     public func importState(_ sequence: UInt32, _ message: UnsafeRawPointer?, _ size: UInt32) -> Int32 {
@@ -55,5 +61,5 @@ extension FileServer {
     }
 }
 
-/// "MiXFile2": the format's name and version.
-let stateMagic: UInt64 = 0x4d69_5846_696c_6532
+/// "MiXFile3": the format's name and version.
+let stateMagic: UInt64 = 0x4d69_5846_696c_6533

@@ -61,11 +61,32 @@ enum StateReading {
             let flags = try input.half()
             let references = try input.count()
             let segment = try segments.read(&input)
+            let hasText = try input.flag()
+            let text = try input.data()
             guard let found else { continue }
             try server.opens.restore(
                 id: id, place: Location(mounts[index].mount, found), flags: flags, segment: segment,
-                references: references)
+                references: references, text: hasText ? text : nil)
         }
+        for _ in 0..<(try input.count()) {
+            let id = try input.word()
+            let records = try locks(&input)
+            let whole = try locks(&input)
+            server.opens.restore(locks: FileLocks(records: records, whole: whole), id: id)
+        }
+    }
+
+    private static func locks(_ input: inout StateReader) throws(Errno) -> [FileLocks.Record] {
+        var list: [FileLocks.Record] = []
+        for _ in 0..<(try input.count()) {
+            let owner = try input.word()
+            guard let pid = Int32(exactly: Int64(bitPattern: try input.word())) else { throw .EINVAL }
+            let isExclusive = try input.flag()
+            let (start, end) = (try input.word(), try input.word())
+            guard start < end else { throw .EINVAL }
+            list.append(FileLocks.Record(owner: owner, pid: pid, isExclusive: isExclusive, start: start, end: end))
+        }
+        return list
     }
 
     private static func system(
@@ -83,19 +104,29 @@ enum StateReading {
                 id: id, nucleus: server.nucleus, names: server.names, opens: server.opens, devices: server.devices)
             return (server.procfs, [])
         case "devtmpfs":
+            _ = try options(&input)
             server.devfs = Devfs(id: id, nucleus: server.nucleus)
             return (server.devfs, try TreeState.read(into: server.devfs, &input, segments))
         case "tmpfs":
-            let tree = Tmpfs(id: id, nucleus: server.nucleus)
+            let tree = Tmpfs(id: id, nucleus: server.nucleus, options: try options(&input))
             return (tree, try TreeState.read(into: tree, &input, segments))
         case "overlay":
             let lower = try HostDirectory(id: lowerId, nucleus: server.nucleus, path: path, readOnly: true)
+            _ = try options(&input)
             let tree = try Overlay(id: id, nucleus: server.nucleus, lower: lower)
             return (tree, try TreeState.read(into: tree, &input, segments))
         case "hostfs":
             return (try HostDirectory(id: id, nucleus: server.nucleus, path: path, readOnly: readOnly), [])
         default: throw .EINVAL
         }
+    }
+
+    private static func options(_ input: inout StateReader) throws(Errno) -> TmpfsOptions {
+        var options = TmpfsOptions()
+        let isLimited = try input.flag()
+        let size = try input.word()
+        options.size = isLimited ? size : nil
+        return options
     }
 
     /// A file by its path below a file system's root.

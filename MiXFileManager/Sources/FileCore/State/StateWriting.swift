@@ -1,6 +1,26 @@
 import CMiXFile
 
 enum StateWriting {
+    /// Once for each locked inode, under the number of one of its instances.
+    private static func write(locks handles: [Handle], _ out: inout StateWriter) {
+        var seen: Set<ObjectIdentifier> = []
+        let locked = handles.filter { $0.inode.locks != nil && seen.insert(ObjectIdentifier($0.inode)).inserted }
+        out.put(locked.count)
+        for handle in locked {
+            out.put(handle.id)
+            for list in [handle.inode.locks?.records ?? [], handle.inode.locks?.whole ?? []] {
+                out.put(list.count)
+                for lock in list {
+                    out.put(lock.owner)
+                    out.put(Int64(lock.pid))
+                    out.put(lock.isExclusive)
+                    out.put(lock.start)
+                    out.put(lock.end)
+                }
+            }
+        }
+    }
+
     static func write(_ server: FileServer, _ out: inout StateWriter, lent: inout [Segment]) {
         out.put(stateMagic)
         out.put(server.opens.secret.k0)
@@ -32,6 +52,8 @@ enum StateWriting {
             out.put(host?.readOnly ?? false)
             out.put(UInt64(host?.id ?? 0))
             guard let tree = fs as? Tmpfs else { continue }
+            out.put(tree.options.size != nil)
+            out.put(tree.options.size ?? 0)
             tree.lock.lock()
             let open = handles.compactMap { $0.inode as? TmpNode }.filter { $0.tree === tree }
             let roots = mounts.flatMap { [$0.root, $0.point] }.compactMap { $0 as? TmpNode }.filter { $0.tree === tree }
@@ -70,6 +92,9 @@ enum StateWriting {
             out.put(handle.flags)
             out.put(handle.references)
             out.put(handle.segment, lent: &lent)
+            out.put(handle.text != nil)
+            out.put(handle.text ?? [])
         }
+        write(locks: handles, &out)
     }
 }

@@ -41,15 +41,17 @@ enum TreeState {
         for node in nodes {
             out.put(node.parent.flatMap { index[ObjectIdentifier($0)] }.map { $0 + 1 } ?? 0)
             out.put(node.name?.bytes ?? [])
-            var entries: [(Name, Int)] = []
-            node.entries.forEach(after: 0) { name, child, _ in
-                if let i = index[ObjectIdentifier(child)] { entries.append((name, i)) }
+            var entries: [(Name, Int, UInt64)] = []
+            node.entries.forEach(after: 0) { name, child, cookie in
+                if let i = index[ObjectIdentifier(child)] { entries.append((name, i, cookie)) }
                 return true
             }
+            out.put(node.entries.cookieBound)
             out.put(entries.count)
-            for (name, i) in entries {
+            for (name, i, cookie) in entries {
                 out.put(name.bytes)
                 out.put(i)
+                out.put(cookie)
             }
             let whiteouts = (node as? OverlayNode).map { Array($0.whiteouts) } ?? []
             out.put(whiteouts.count)
@@ -106,13 +108,16 @@ enum TreeState {
                 node.parent = nodes[parent - 1]
                 node.name = Name(name)
             }
+            let bound = try input.word()
             for _ in 0..<(try input.count()) {
                 let name = try input.name()
                 let child = try input.count()
-                guard child < nodes.count else { throw .EINVAL }
-                node.entries.set(name, nodes[child])
+                guard child < nodes.count, node.entries.restore(name, nodes[child], cookie: try input.word()) else {
+                    throw .EINVAL
+                }
                 if nodes[child].isDirectory { node.subdirectories += 1 }
             }
+            node.entries.restoreBound(min(bound, 1 << 40))
             var whiteouts: [Name] = []
             for _ in 0..<(try input.count()) { whiteouts.append(try input.name()) }
             (node as? OverlayNode)?.restore(ownsMeta: owns[i].meta, ownsData: owns[i].data, whiteouts: whiteouts)

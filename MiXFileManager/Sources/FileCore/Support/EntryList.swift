@@ -32,6 +32,19 @@ struct EntryList<Value> {
         nextCookie += 1
     }
 
+    /// What the next name will get at least.
+    var cookieBound: UInt64 { nextCookie }
+
+    /// Puts back a name with the cookie it had; in ascending order, or nothing is done and false returned.
+    mutating func restore(_ name: Name, _ value: Value, cookie: UInt64) -> Bool {
+        guard cookie >= nextCookie, cookie < .max, index[name] == nil else { return false }
+        nextCookie = cookie
+        set(name, value)
+        return true
+    }
+
+    mutating func restoreBound(_ bound: UInt64) { nextCookie = max(nextCookie, bound) }
+
     mutating func remove(_ name: Name) {
         guard let i = index.removeValue(forKey: name) else { return }
         if i == list.count - 1 {

@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 
 /// The process table as a versioned message stream: one message a process, numbers little-endian.

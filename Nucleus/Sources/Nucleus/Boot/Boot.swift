@@ -52,6 +52,19 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
         table.pointee.actorHeartbeat = { site, cap in
             withServer(site, cap) { $1.operate(.heartbeat, []) }
         }
+        table.pointee.actorMove = { site, cap, privilege, now, why, whySize in
+            guard let now, privilege == K_SUPACTOR || privilege == K_USERACTOR else { return K_EINVAL }
+            return withServer(site, cap) { site, server in
+                switch site.move(server, to: privilege) {
+                case .success(let moved):
+                    now.pointee = moved.actor.cap
+                    return K_OK
+                case .failure(let refusal):
+                    tell(refusal.why, why, whySize)
+                    return refusal.code
+                }
+            }
+        }
         table.pointee.siteProcessIpc = { site, allowed in
             let done: Void? = withSite(site) { $0.site.processIpc.store(allowed != 0, ordering: .relaxed) }
             return done == nil ? K_EINVAL : K_OK

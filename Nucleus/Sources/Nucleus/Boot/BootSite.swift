@@ -12,7 +12,13 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     let plans: CallPlans
     private let silent: Silence
     let actorHostPath: String?
-    private let loaded = Mutex<[any LoadedActor]>([])
+    private let loaded = Mutex<[Loaded]>([])
+
+    private struct Loaded {
+        let server: any LoadedActor
+        let request: LoadRequest
+        var isMoving = false
+    }
 
     init?(_ args: KnSiteArgs) {
         guard let plans = CallPlans() else { return nil }
@@ -62,12 +68,28 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     // MARK: loaded servers
 
     func load(_ request: LoadRequest) -> (code: Int32, cap: KnCap, why: String) {
+        switch instance(request, after: nil) {
+        case .success(let server): (K_OK, server.actor.cap, "")
+        case .failure(let refusal): (refusal.code, KnCap(), refusal.why)
+        }
+    }
+
+    struct Refusal: Error {
+        let code: Int32
+        let why: String
+    }
+
+    /// A new instance of a server; paused, if it is to take the place of another one.
+    func instance(_ request: LoadRequest, after last: Actor?) -> Result<any LoadedActor, Refusal> {
         let user = request.privilege == K_USERACTOR
         if user && actorHostPath == nil {
-            return (K_EHOST, KnCap(), "\(request.name): chorus-actor-host is not installed beside the nucleus")
+            let why = "\(request.name): chorus-actor-host is not installed beside the nucleus"
+            return .failure(Refusal(code: K_EHOST, why: why))
         }
-        let actor = site.createActor(name: request.name, privilege: request.privilege, system: request.isSystem)
+        let actor = site.createActor(
+            name: request.name, privilege: request.privilege, system: request.isSystem, predecessor: last)
         actor.limits = request.limits
+        if last != nil { actor.pause() }
         let server: any LoadedActor
         if user {
             let made = UserActor(actor, plans) { [host] in host.willBlock?() }
@@ -75,38 +97,55 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
             let code = made.spawn(actorHostPath ?? "")
             guard code == K_OK else {
                 site.deleteActor(actor)
-                return (code, KnCap(), "\(request.name): no host process")
+                return .failure(Refusal(code: code, why: "\(request.name): no host process"))
             }
             server = made
         } else {
             server = SupervisorActor(actor, plans)
         }
         // Listed before it runs: it may be what the caller of another thread wants to unload.
-        loaded.withLock { $0.append(server) }
+        loaded.withLock { $0.append(Loaded(server: server, request: request)) }
         let (code, why) = server.start(request)
-        if code < 0 {
-            forget(server)
-            site.deleteActor(actor)
-        }
-        return (code, actor.cap, why)
+        guard code < 0 else { return .success(server) }
+        forget(server)
+        site.deleteActor(actor)
+        return .failure(Refusal(code: code, why: why))
     }
 
     /// The loaded server that `cap` names, or the `K_*` code why not.
     func find(_ cap: KnCap) -> Result<any LoadedActor, KnError> {
         let found = loaded.withLock { list in
             list.first {
-                let ui = $0.actor.cap.ui
+                let ui = $0.server.actor.cap.ui
                 return ui.uiHead == cap.ui.uiHead && ui.uiTail == cap.ui.uiTail
             }
-        }
+        }?.server
         guard let found else { return .failure(.unknown) }
         let key = found.actor.cap.key
         guard key.keyHead == cap.key.keyHead, key.keyTail == cap.key.keyTail else { return .failure(.privilege) }
         return found.actor.isDeleted ? .failure(.deadActor) : .success(found)
     }
 
-    private func forget(_ server: any LoadedActor) {
-        loaded.withLock { list in list.removeAll { $0 === server } }
+    func forget(_ server: any LoadedActor) {
+        loaded.withLock { list in list.removeAll { $0.server === server } }
+    }
+
+    /// How the server was loaded; nil while it is being moved already, or unloaded.
+    func beginMove(_ server: any LoadedActor) -> LoadRequest? {
+        loaded.withLock { list in
+            guard let index = list.firstIndex(where: { $0.server === server }), !list[index].isMoving else {
+                return nil
+            }
+            list[index].isMoving = true
+            return list[index].request
+        }
+    }
+
+    func endMove(_ server: any LoadedActor) {
+        loaded.withLock { list in
+            guard let index = list.firstIndex(where: { $0.server === server }) else { return }
+            list[index].isMoving = false
+        }
     }
 
     func unload(_ server: any LoadedActor) -> Int32 {
@@ -123,7 +162,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
             defer { list = [] }
             return list
         }
-        for server in rest.reversed() { site.deleteActor(server.actor) }
+        for entry in rest.reversed() { site.deleteActor(entry.server.actor) }
         site.close()
         // Late host threads (a guest's death, a control connection) may still look at the site: it is not freed.
         (site.unix as? LinuxGuests)?.stop()

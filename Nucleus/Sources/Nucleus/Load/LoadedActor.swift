@@ -38,6 +38,18 @@ struct LoadRequest: Sendable {
     let generation: UInt32
     let limits: ActorLimits
 
+    /// The next instance of the same server.
+    init(_ last: LoadRequest, privilege: Int32) {
+        name = last.name
+        object = last.object
+        options = last.options
+        self.privilege = privilege
+        isSystem = last.isSystem
+        groupStamp = last.groupStamp
+        generation = last.generation &+ 1
+        limits = last.limits
+    }
+
     init?(_ args: KnLoadArgs) {
         guard let name = args.name, let object = args.object else { return nil }
         switch args.privilege {

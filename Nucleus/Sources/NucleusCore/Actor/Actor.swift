@@ -27,7 +27,7 @@ public final class Actor: @unchecked Sendable {
     /// Set when the actor is created, before anyone has it.
     var defaultPort: Port!
 
-    let account = MemoryAccount()
+    let account: MemoryAccount
     /// Of a UNIX actor: calls of its threads that wait, and bytes in messages sent to it.
     let processWaits = Quota()
     /// Actors that it made, if it has no privileges.
@@ -52,9 +52,11 @@ public final class Actor: @unchecked Sendable {
     }
 
     init(
-        _ site: Site, cap: KnCap, name: String, privilege: Int32, privileged: Bool, creator: Actor?, status: Int32
+        _ site: Site, cap: KnCap, name: String, privilege: Int32, privileged: Bool, creator: Actor?, status: Int32,
+        account: MemoryAccount
     ) {
         self.site = site
+        self.account = account
         self.cap = cap
         privilegeNow = Atomic(privilege)
         isSystem = privileged

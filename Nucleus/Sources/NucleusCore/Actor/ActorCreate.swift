@@ -2,14 +2,16 @@ import CChorus
 import Synchronization
 
 extension Site {
-    /// `system`: a user-privilege server of the manifest, which may issue privileged calls.
+    /// `system`: a user-privilege server of the manifest, which may issue privileged calls. `predecessor`: whose segments it
+    /// will have, and so the account that they are charged to.
     public func createActor(
-        name: String, privilege: Int32, creator: Actor? = nil, system: Bool = false, status: Int32 = K_ACTIVE
+        name: String, privilege: Int32, creator: Actor? = nil, system: Bool = false, status: Int32 = K_ACTIVE,
+        predecessor: Actor? = nil
     ) -> Actor {
         while true {
             let actor = Actor(
                 self, cap: newCap(.actor), name: name, privilege: privilege, privileged: system, creator: creator,
-                status: status)
+                status: status, account: predecessor?.account ?? MemoryAccount())
             if let creator { actor.protection.id = creator.protection.id }
             if privilege == K_UNIXACTOR { actor.limits.ports = UInt32(K_USR_PORTMAX) }
             guard let port = try? createPort(actor, isDefault: true) else { continue }

@@ -111,7 +111,7 @@ extension Site {
     func endSilent(_ mapper: Mapper) {
         let port: Port?
         if mapper.ui.type == .port {
-            port = ports.find(mapper.ui.raw)
+            port = ports.find(mapper.ui.raw) ?? successors.find(mapper.ui.raw)
         } else {
             let members = groups.find(mapper.ui.raw)?.members ?? []
             port = members.count == 1 ? members.first : nil

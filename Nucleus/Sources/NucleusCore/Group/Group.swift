@@ -39,6 +39,16 @@ final class Group: Sendable {
         }
     }
 
+    /// `successor` is a member instead of `port`; false if it was one already.
+    func replace(_ port: Port, by successor: Port) -> Bool {
+        state.withLock { state in
+            let known = state.members.contains { $0 === successor }
+            guard let index = state.members.firstIndex(where: { $0 === port }) else { return false }
+            if known { state.members.remove(at: index) } else { state.members[index] = successor }
+            return !known
+        }
+    }
+
     var isRetired: Bool { state.withLock { $0.retired } }
 
     /// True, once, for the one who has to take it out of the table.

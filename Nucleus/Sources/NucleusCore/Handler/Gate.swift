@@ -34,6 +34,9 @@ final class Gate: @unchecked Sendable {
         return false
     }
 
+    /// By a thread that is inside already: who drains waits for it anyhow.
+    func enterAgain() { state.pointee.wrappingAdd(1, ordering: .acquiring) }
+
     @inline(__always) func leave(_ host: any HostServices) {
         let new = state.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
         if new & Self.closedBit != 0 { host.wake(futex, Int32.max) }

@@ -8,9 +8,11 @@ extension Port {
             guard connection == .none else { return K_EBUSY }
             setHandler(handler, cookie)
             connection = .connected
-            gate.open()
             room.endReceivers(self, K_EINVAL)
-            schedule()
+            if !room.paused {
+                gate.open()
+                schedule()
+            }
             return K_OK
         }
         return result ?? K_EUNKNOWN
@@ -43,25 +45,31 @@ extension Port {
     /// Queued messages on a nucleus thread, one after the other.
     func run(_ thread: Thread) {
         let host = site.host
+        // Inside before a message is taken: nobody else gets at the port's messages from then on.
         while true {
+            guard gate.enter(host) else {
+                if retire() { return }
+                continue
+            }
             let next = withRoom { room, _ -> Message? in
                 if connection == .connected, let message = room.take(self, thread) { return message }
                 scheduled = false
                 return nil
             }
-            guard let message = next ?? nil else { return }
-            guard gate.enter(host) else {
-                // Being disconnected: whoever receives from the port next gets it.
-                _ = withRoom { room, _ in
-                    room.putBack(message)
-                    scheduled = false
-                    room.dispatch(self)
-                }
-                return
-            }
-            handle(message, thread)
+            let message = next ?? nil
+            if let message { handle(message, thread) }
             gate.leave(host)
+            if message == nil { return }
         }
+    }
+
+    /// The gate is shut: whoever connects a handler, or ends the pause, schedules the port again.
+    private func retire() -> Bool {
+        withRoom { room, _ -> Bool in
+            if connection == .connected, !room.paused { return false }
+            scheduled = false
+            return true
+        } ?? true
     }
 
     private func handle(_ message: Message, _ thread: Thread) {

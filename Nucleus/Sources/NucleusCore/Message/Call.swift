@@ -27,7 +27,7 @@ extension Actor {
             let port = try site.resolve(request.dest, request.mode)
             let id = site.lastTransaction.wrappingAdd(2, ordering: .relaxed).newValue
             var head = head(request, source, id, flags: flags)
-            if port.gate.enter(site.host) {
+            if port.gate.enter(site.host) || port.enterPaused(thread) {
                 let until = deadline(site.host, delay) ?? .max
                 let result = featherweight(port, &head, thread, request, reply, until: until)
                 port.gate.leave(site.host)

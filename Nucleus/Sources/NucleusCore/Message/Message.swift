@@ -9,7 +9,7 @@ final class Message: @unchecked Sendable {
     let annex: UnsafeMutableRawPointer
     let bodySize: UInt32
     /// The port it came in on.
-    let port: Port
+    var port: Port
     /// Of all messages of the site, for "oldest first" over several ports.
     let order: UInt64
     var bodyTaken = false

@@ -66,7 +66,8 @@ extension Site {
     @inline(__always) func resolve(_ dest: KnIpcDest, _ mode: UInt32) throws(KnError) -> Port {
         let target = dest.target
         if target.type == .port {
-            guard let port = ports.find(target.raw) else { throw .unknown }
+            if let port = ports.find(target.raw) { return port }
+            guard let port = successors.find(target.raw) else { throw .unknown }
             return port
         }
         guard let type = target.type, type.isGroup else { throw .invalid }
@@ -83,6 +84,7 @@ extension Site {
 
     /// Whether a name belongs to this site: known here, or else born here.
     func isHere(_ ui: KnUniqueId) -> Bool {
-        ports.find(ui.raw) != nil || actors.find(ui.raw) != nil || ui.siteHint == UInt16(truncatingIfNeeded: number)
+        ports.find(ui.raw) != nil || actors.find(ui.raw) != nil || successors.find(ui.raw) != nil
+            || ui.siteHint == UInt16(truncatingIfNeeded: number)
     }
 }

@@ -29,6 +29,12 @@ final class Port: WorkItem, @unchecked Sendable {
     var connection = Connection.none
     var scheduled = false
     var groups: [Group] = []
+    /// Messages that gathered during a pause: until they are taken the queue is that much longer.
+    var backlog = 0
+    /// Names of ports that it is the successor of.
+    var formerNames: [UInt64] = []
+    /// Written once, before `deleted`: who has its messages now.
+    private(set) var successor: Port?
 
     init(_ actor: Actor, ui: KnUniqueId, isDefault: Bool = false) {
         site = actor.site
@@ -47,6 +53,12 @@ final class Port: WorkItem, @unchecked Sendable {
             return owner
         }
         withExtendedLifetime(old) {}
+    }
+
+    /// The rooms of both owners are locked.
+    func succeeded(by port: Port) {
+        successor = port
+        deleted.store(true, ordering: .releasing)
     }
 
     func setHandler(_ handler: KnMsgHdl?, _ cookie: UnsafeMutableRawPointer?) {
@@ -80,6 +92,8 @@ struct Room: Sendable {
     var saved: [Int32: Message] = [:]
     var lastSaved: Int32 = 0
     var closed = false
+    /// Messages wait, whoever wants them (`Actor.pause`).
+    var paused = false
 }
 
 /// A thread that waits in ipcReceive.

@@ -82,6 +82,7 @@ extension Room {
         port.deleted.store(true, ordering: .releasing)
         port.gate.close()
         for group in port.groups { port.site.leave(port, group) }
+        for name in port.formerNames { port.site.successors.remove(name, port) }
         port.groups = []
         drop(port, code)
         for (id, message) in held where message.port === port {

@@ -6,14 +6,27 @@ extension Port {
     /// nucleus thread.
     func enqueue(_ message: Message) -> Int32 {
         let result = withRoom { room, actor -> Int32 in
-            guard queue.count < Int(K_CPORTQUEUE), message.charge(to: actor) else { return K_EFULL }
+            // Nobody can take any while the owner is paused; who calls is bounded by the number of threads.
+            let limit =
+                room.paused ? message.transaction == nil ? Self.pausedQueue : Int.max : Int(K_CPORTQUEUE) + backlog
+            guard queue.count < limit, message.charge(to: actor) else { return K_EFULL }
             queue.append(message)
-            if connection == .connected { schedule() } else { room.dispatch(self) }
+            if connection == .connected {
+                if !room.paused { schedule() }
+            } else {
+                room.dispatch(self)
+            }
             actor.messages.wrappingAdd(1, ordering: .relaxed)
             return K_OK
         }
-        return result ?? K_EPORTDELETED
+        if let result { return result }
+        guard let successor else { return K_EPORTDELETED }
+        message.port = successor
+        return successor.enqueue(message)
     }
+
+    /// Messages without an answer that a port keeps while its owner is paused.
+    private static var pausedQueue: Int { 4096 }
 
     /// Room locked.
     func schedule() {
@@ -26,7 +39,7 @@ extension Port {
 extension Room {
     /// Gives queued messages to waiting receivers.
     mutating func dispatch(_ port: Port) {
-        guard port.connection != .connected else { return }
+        guard port.connection != .connected, !paused else { return }
         while !port.queue.isEmpty {
             let index = receivers.firstIndex { $0.port === port || ($0.port == nil && port.priority != nil) }
             guard let index else { return }
@@ -42,7 +55,9 @@ extension Room {
 
     /// The oldest message of the port that somebody still cares for.
     mutating func take(_ port: Port, _ thread: Thread) -> Message? {
+        if paused { return nil }
         while let message = port.queue.popFirst() {
+            if port.backlog > 0 { port.backlog -= 1 }
             if let transaction = message.transaction {
                 guard transaction.serve(thread) else { continue }
                 held[transaction.id] = message
@@ -66,6 +81,7 @@ extension Room {
 
     /// Of the enabled ports: best (lowest) priority first, then the oldest message.
     func bestEnabled() -> Port? {
+        if paused { return nil }
         var best: (port: Port, priority: Int32, order: UInt64)?
         for port in ports.values {
             guard let priority = port.priority, port.connection != .connected, let first = port.queue.first else {

@@ -22,6 +22,8 @@ public final class Site: @unchecked Sendable {
     let actors = ShardTable<Actor>()
     public let threads: ThreadTable
     let ports = ShardTable<Port>()
+    /// Ports by the names of those they succeeded.
+    let successors = ShardTable<Port>()
     let groups = ShardTable<Group>()
     let segments = ShardTable<Segment>()
     let events = ShardTable<Event>()

@@ -13,7 +13,7 @@ typedef struct KnActorArgs {
     uint32_t privilege;             /* K_USERACTOR or K_SUPACTOR */
     const char *name;               /* the manifest's actor name */
     const char *options;            /* "key=value\n" lines from the manifest, sorted by key; may be "" */
-    uint32_t generation;            /* 0 first start; counts restarts */
+    uint32_t generation;            /* 0 first start; counts restarts and moves */
     uint32_t groupStamp;            /* stamp of the static group the manifest gives it; 0 none */
 } KnActorArgs;
 
@@ -23,9 +23,11 @@ typedef struct KnActorOps {
     uint32_t reserved;
     void *instance;
     int32_t (*shutdown)(void *instance);   /* close the gate, drain, release; the instance is gone afterwards */
-    /* State as a versioned message stream: call with sequence 0, 1, 2 ... until *size comes back 0. */
+    /* State as a versioned message stream: call with sequence 0, 1, 2 ... until *size comes back 0. Then the instance rests:
+     * another one may have taken over. Nobody is in its message handlers; it posts what its clients' armed events wait for, so
+     * that they ask the next instance. If it is asked anything again, nobody has. */
     int32_t (*stateExport)(void *instance, uint32_t sequence, void *message, uint32_t *size);
-    /* The same messages in the same order, then once with size 0. */
+    /* The same messages in the same order, then once with size 0: the instance begins its work; `started` is not called. */
     int32_t (*stateImport)(void *instance, uint32_t sequence, const void *message, uint32_t size);
     int32_t (*heartbeat)(void *instance);  /* K_OK while alive */
     /* Everything is connected: the first-start work that needs other servers (init process, mounts). */

@@ -43,6 +43,11 @@ typedef struct KnBoot {
     int32_t (*actorHeartbeat)(void *site, const KnCap *cap);/* KnActorOps.heartbeat; K_ENOSYS where it has none */
     /* --- since ABI 1.1 --- */
     int32_t (*siteProcessIpc)(void *site, int32_t allowed); /* whether UNIX processes may use CHORUS IPC (knUser.h): they may */
+    /* Another instance of the server, in `privilege` (K_SUPACTOR or K_USERACTOR), takes its place and its state; `now` names
+     * it. Clients' messages wait meanwhile. On failure the server goes on as before: K_EBUSY it does not come to rest, or has
+     * actors of its own; K_ENOSYS it exports or imports no state; K_EPRIV unprivileged actors stay user actors; or what the
+     * new instance refused with. */
+    int32_t (*actorMove)(void *site, const KnCap *cap, int32_t privilege, KnCap *now, char *why, uint32_t whySize);
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

@@ -98,7 +98,7 @@ import Testing
     @Test func streams() {
         var ends: [[Int32]] = [[-1, -1], [-1, -1]]
         for index in ends.indices { _ = pipe(&ends[index]) }
-        _ = fcntl(ends[1][0], 1031 /* F_SETPIPE_SZ */, 4096)
+        _ = fcntl(ends[1][0], 1031, 4096)  // F_SETPIPE_SZ
         let client = Client([ends[0][0], ends[1][1]])
         let (input, output) = (client.stdio(0), client.stdio(1))
         _ = Glibc.write(ends[0][1], "abcdef", 6)

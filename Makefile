@@ -32,8 +32,10 @@ help: ## this list
 
 # --- building -------------------------------------------------------------------------------------------------------
 
+BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
+
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(STAMPS)/data $(STAMPS)/runtime ## the relocatable tree build/
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(STAMPS)/data $(STAMPS)/runtime ## the relocatable tree build/
 	@mkdir -p $(TREE)/drivers
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
@@ -63,9 +65,21 @@ $(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/
 	@$(MAKE) -s -C Nucleus/Zygote OUT=$@.new CC=$(CC)
 	@mv -f $@.new $@
 
-$(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*) | $(TREE)/lib
+$(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*.[ch]) | $(TREE)/lib
 	@echo "== bench"
 	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@.new Tools/Bench/*.c
+	@mv -f $@.new $@
+
+# The actors of `chorus bench ipc`, from the public headers alone.
+BENCH_ACTOR = $(CC) -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared \
+	-INucleus/Sources/CChorus/include
+$(TREE)/lib/bench/server.so: Tools/Bench/Actors/server.c
+$(TREE)/lib/bench/client.so: Tools/Bench/Actors/client.c Tools/Bench/Actors/dispatch.c Tools/Bench/measure.c
+$(TREE)/lib/bench/counting.so: Tools/Bench/Actors/counting.c
+$(TREE)/lib/bench/client.so: LIBRARIES := -lffi
+$(BENCH_ACTORS): $(wildcard Tools/Bench/*.h Tools/Bench/Actors/*.h Nucleus/Sources/CChorus/include/*/*.h)
+	@mkdir -p $(@D)
+	@$(BENCH_ACTOR) -o $@.new $(filter %.c,$^) $(LIBRARIES)
 	@mv -f $@.new $@
 
 # Manifests, and the headers that a server's author includes.
@@ -95,7 +109,7 @@ build-file-manager: $(STAMPS)/MiXFileManager
 build-device-manager: $(STAMPS)/MiXDeviceManager
 build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data
-build-bench: $(TREE)/lib/chorus-bench
+build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS)
 
 # --- using ----------------------------------------------------------------------------------------------------------
 
@@ -107,6 +121,7 @@ run: setup build ## a shell on MiX (ARGS="program …", MANIFEST=mix|mix-user|mi
 bench: build ## figures against the host in the same run
 	@$(TREE)/bin/chorus bench trap
 	@$(TREE)/bin/chorus bench process
+	@$(TREE)/bin/chorus bench ipc
 
 # --- testing --------------------------------------------------------------------------------------------------------
 

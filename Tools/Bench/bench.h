@@ -11,8 +11,17 @@ void bench_row(const char *name, bench_body body);
 /* The same for something that measures itself: `body` returns nanoseconds of one operation, or a negative number. */
 void bench_timed(const char *name, double (*body)(long count));
 
+/* Prints "prefix-min ns" and likewise for 50, 99 (per cent) and max: how late `until` returns from a wait for a time,
+ * in nanoseconds as `bench_now` has it. */
+void bench_lateness(const char *prefix, int (*until)(double due));
+void bench_print(const char *name, double ns);
+/* Does not return. */
+void bench_failed(const char *name);
+
 double bench_now(void);
 
 int bench_trap(void);
 int bench_process(const char *self);
+int bench_ipc(void);
+void bench_dispatch(void);
 #endif

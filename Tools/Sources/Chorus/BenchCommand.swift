@@ -5,12 +5,15 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure a site against the host in one run.",
-        discussion: "NAME is `trap` (single system calls) or `process` (fork, exec, wait).")
+        discussion: """
+            NAME is `trap` (single system calls), `process` (fork, exec, wait), or `ipc` (calls between actors in every \
+            pairing of privileges, on one processor and on all, beside what the host offers between processes).
+            """)
 
-    @Argument(help: "trap or process.")
+    @Argument(help: "trap, process or ipc.")
     var name: String
 
-    @Option(name: .shortAndLong, help: "Manifest of the site.")
+    @Option(name: .shortAndLong, help: "Manifest of the site (trap, process).")
     var manifest = "mix"
 
     @Option(name: .long, help: "How often host and site take turns; the best of each counts.")
@@ -20,7 +23,9 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if !["trap", "process"].contains(name) { throw ValidationError("\(name): known are trap and process") }
+        if !["trap", "process", "ipc"].contains(name) {
+            throw ValidationError("\(name): known are trap, process and ipc")
+        }
         if !(1...100).contains(rounds) { throw ValidationError("--rounds: wanted is 1 to 100") }
     }
 
@@ -29,6 +34,14 @@ struct BenchCommand: ParsableCommand {
             let tree = try InstallTree.here()
             let program = tree.library + "/chorus-bench"
             guard let chorus = InstallTree.executable() else { throw LoadError("/proc/self/exe cannot be read") }
+            if name == "ipc" {
+                let bench = IpcBench(tree: tree, chorus: chorus, rounds: rounds)
+                let report = try bench.run()
+                print(report.text(json: json), terminator: "")
+                let missing = report.missing
+                if missing.isEmpty { return }
+                throw LoadError("the actors gave no figure for \(missing.joined(separator: ", "))")
+            }
             var native = BenchFigures()
             var guest = BenchFigures()
             for _ in 0..<rounds {

@@ -93,6 +93,7 @@ GROWS(KnActorOps, 56)
 GROWS(KnSiteArgs, 48)
     AT(KnSiteArgs, size, 0) AT(KnSiteArgs, siteNumber, 4) AT(KnSiteArgs, name, 8) AT(KnSiteArgs, zygotePath, 16)
     AT(KnSiteArgs, actorHostPath, 24) AT(KnSiteArgs, log, 32) AT(KnSiteArgs, logCookie, 40)
+    AT(KnSiteArgs, domain, 48) /* since ABI 1.1 */
 GROWS(KnLoadArgs, 56)
     AT(KnLoadArgs, size, 0) AT(KnLoadArgs, privilege, 4) AT(KnLoadArgs, name, 8) AT(KnLoadArgs, object, 16)
     AT(KnLoadArgs, options, 24) AT(KnLoadArgs, groupStamp, 32) AT(KnLoadArgs, generation, 36)
@@ -104,13 +105,14 @@ GROWS(KnBoot, 80)
     AT(KnBoot, actorHeartbeat, 80)
     AT(KnBoot, siteProcessIpc, 88) /* since ABI 1.1 */
     AT(KnBoot, actorMove, 96)
+    AT(KnBoot, siteJoin, 104)
 
 /* knErrors.h */
 IS(K_OK, 0) IS(K_PARKED, 1) IS(K_CONTEXT, 2) IS(K_EINVAL, -1001) IS(K_ENOMEM, -1002) IS(K_EBUSY, -1003)
 IS(K_EFAULT, -1004) IS(K_EABORT, -1005) IS(K_EPRIV, -1006) IS(K_EUNKNOWN, -1007) IS(K_ETIMEOUT, -1008)
 IS(K_EFULL, -1009) IS(K_EDEADSERVER, -1010) IS(K_EPORTDELETED, -1011) IS(K_EMIGRATED, -1012) IS(K_ETOOBIG, -1013)
 IS(K_ENOSYS, -1014) IS(K_EEXIST, -1015) IS(K_ENOMSG, -1016) IS(K_EUNREACHABLE, -1017) IS(K_EHOST, -1018)
-IS(K_EDEADACTOR, -1019)
+IS(K_EDEADACTOR, -1019) IS(K_ELINKFAILURE, -1020)
 
 /* What objects pass and compare. */
 IS(K_USERACTOR, 0) IS(K_SYSACTOR, 1) IS(K_SUPACTOR, 2) IS(K_UNIXACTOR, 3)

@@ -45,6 +45,9 @@ IS(COUNT_1_0, 91)
     /* --- memory --- */ \
     X(lcOpen) X(lcClose) X(lcCap) X(lcFlush) X(lcSetRights) X(lcStat) X(sgCreateAt) \
     \
+    /* --- ports --- */ \
+    X(portGetSeqNum) \
+    \
     /* --- end --- */
 
 enum { FIRST_1_1 = COUNT_1_0 - 1, CALLS_1_1(PLACE) COUNT_1_1 };

@@ -206,6 +206,12 @@ extension Nucleus {
         table.pointee.portMigrate(table.pointee.`self`, options, src, li, dst, seqNum)
     }
     @inlinable @discardableResult
+    public func portGetSeqNum(
+        _ actor: UnsafePointer<KnCap>?, _ li: KnPortLid, _ seqNum: UnsafeMutablePointer<UInt32>?
+    ) -> Int32 {
+        table.pointee.portGetSeqNum(table.pointee.`self`, actor, li, seqNum)
+    }
+    @inlinable @discardableResult
     public func portStat(
         _ count: UnsafeMutablePointer<UInt32>?,
         _ stats: UnsafeMutablePointer<KnPortStat>?

@@ -75,10 +75,12 @@ final class BootedSite {
     let n: UnsafePointer<KnNucleus>
     let log = LogLines()
 
-    init() throws {
+    /// `size`: of the arguments, as a caller of an older ABI knows them.
+    init(number: UInt32 = 0, domain: (UInt64, UInt64) = (0, 0), size: Int = MemoryLayout<KnSiteArgs>.size) throws {
         boot = try #require(bootEntry())
         var args = KnSiteArgs()
-        args.size = UInt32(MemoryLayout<KnSiteArgs>.size)
+        args.size = UInt32(size)
+        (args.siteNumber, args.domain) = (number, domain)
         args.logCookie = Unmanaged.passUnretained(log).toOpaque()
         args.log = { cookie, _, line in
             guard let cookie, let line else { return }

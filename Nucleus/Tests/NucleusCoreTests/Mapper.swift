@@ -24,6 +24,9 @@ final class TestMapper: @unchecked Sendable {
     let grantsWriting = Atomic<Bool>(true)
     let cluster: UInt64
     let hold = Atomic<Bool>(false)
+    /// Before rights are granted to a cache: takes from others what contradicts them. What it returns is called when the
+    /// answer is made.
+    var sharing: (@Sendable (_ lccap: KnCap, _ access: UInt32) -> (@Sendable () -> Void))?
 
     init(_ actor: Actor, _ bytes: [UInt8], cluster: UInt64 = 65536) {
         state = Mutex(State(bytes: bytes))
@@ -41,7 +44,15 @@ final class TestMapper: @unchecked Sendable {
         while mapper.hold.load(ordering: .sequentiallyConsistent) { usleep(500) }
         let given = UnsafeRawBufferPointer(start: body, count: Int(size))
         let room = UnsafeMutableRawBufferPointer(start: replyBody, count: replyBody == nil ? 0 : Int(replySize.pointee))
+        var granted: (@Sendable () -> Void)?
+        let service = annex.load(as: UInt32.self)
+        if service == KN_MPPULLIN || service == KN_MPGETACCESS {
+            // The two have these at the same place.
+            let ask = annex.load(as: KnMpGetAccess.self)
+            granted = mapper.sharing?(ask.lccap, ask.requiredAccess)
+        }
         replySize.pointee = mapper.answer(annex, given, replyAnnex, room)
+        granted?()
         return K_OK
     }
 

@@ -124,6 +124,29 @@ import Testing
         #expect(to.nucleus.receive(li).text == "d")
     }
 
+    @Test func migrationUnderLoadLosesNothing() {
+        let bench = Bench()
+        let storm = MigrationStorm(owners: [bench, bench, bench], senders: [bench, bench, bench, bench])
+        #expect(storm.run(messages: 500, rounds: 50) == [])
+    }
+
+    @Test func sequenceNumbersCountWhatWasReceived() {
+        let bench = Bench()
+        let (from, to) = (bench.actor(), bench.actor())
+        let port = from.nucleus.newPort()
+        var sequence: UInt32 = 0
+        #expect(from.nucleus.portGetSeqNum(nil, port.li, &sequence) == K_OK && sequence == 1)
+        for _ in 0..<3 { _ = from.nucleus.send(port.ui, "x") }
+        for _ in 0..<2 { _ = from.nucleus.receive(port.li) }
+        #expect(from.nucleus.portGetSeqNum(nil, port.li, &sequence) == K_OK && sequence == 3)
+        #expect(from.nucleus.portGetSeqNum(nil, 99, &sequence) == K_EUNKNOWN)
+        #expect(from.nucleus.portGetSeqNum(nil, port.li, nil) == K_EFAULT)
+        var cap = to.cap
+        let li = from.nucleus.portMigrate(K_MIGRATE_QUEUE, nil, port.li, &cap, &sequence)
+        #expect(sequence == 3)
+        #expect(to.nucleus.portGetSeqNum(nil, li, &sequence) == K_OK && sequence == 1)
+    }
+
     @Test func migrationWithoutTheQueueEndsCalls() {
         let bench = Bench()
         let (from, to, client) = (bench.actor(), bench.actor(), bench.actor())

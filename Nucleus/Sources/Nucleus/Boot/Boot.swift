@@ -17,7 +17,7 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
         table.pointee.abiMinor = UInt16(K_ABI_MINOR)
         table.pointee.siteCreate = { args, site in
             guard let args, let site else { return K_EINVAL }
-            guard let made = BootSite(args.pointee) else { return K_ENOMEM }
+            guard let made = BootSite(siteArgs(args)) else { return K_ENOMEM }
             site.pointee = Unmanaged.passRetained(made).toOpaque()
             return K_OK
         }
@@ -69,6 +69,10 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
             let done: Void? = withSite(site) { $0.site.processIpc.store(allowed != 0, ordering: .relaxed) }
             return done == nil ? K_EINVAL : K_OK
         }
+        table.pointee.siteJoin = { site, other in
+            let code = withSite(site) { site in withSite(other) { BootSite.join(site, $0) } }
+            return (code ?? nil) ?? K_EINVAL
+        }
         table.pointee.siteWait = { site, status in
             guard let ended = withSite(site, { $0.site.waitShutdown() }) else { return K_EINVAL }
             status?.pointee = ended
@@ -84,6 +88,15 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
 }
 
 private let bootTable = BootTable()
+
+/// As many members as the caller knows of; those of ABI 1.0 are always there.
+private func siteArgs(_ given: UnsafePointer<KnSiteArgs>) -> KnSiteArgs {
+    let first = MemoryLayout<KnSiteArgs>.offset(of: \.domain) ?? 0
+    let size = min(max(Int(given.pointee.size), first), MemoryLayout<KnSiteArgs>.size)
+    var args = KnSiteArgs()
+    withUnsafeMutableBytes(of: &args) { $0.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size)) }
+    return args
+}
 
 private func slot(_ pointer: UnsafeRawPointer?) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
 

@@ -12,6 +12,8 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     let plans: CallPlans
     private let silent: Silence
     let actorHostPath: String?
+    /// The sites that this one is joined with.
+    let net = Mutex<InProcessNet?>(nil)
     private let loaded = Mutex<[Loaded]>([])
 
     private struct Loaded {
@@ -26,7 +28,9 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         self.host = host
         self.plans = plans
         silent = Silence()
-        site = Site(host: host, number: args.siteNumber, name: args.name.map { String(cString: $0) } ?? "site")
+        let domain = args.domain.0 | args.domain.1 == 0 ? nil : args.domain
+        site = Site(
+            host: host, number: args.siteNumber, name: args.name.map { String(cString: $0) } ?? "site", secret: domain)
         site.log = BootSite.logger(args, silent)
         actorHostPath = Neighbours.find("chorus-actor-host", args.actorHostPath)
         if let zygote = Neighbours.find("chorus-zygote", args.zygotePath) { connectGuests(zygote) }

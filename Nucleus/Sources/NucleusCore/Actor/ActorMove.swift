@@ -92,6 +92,7 @@ extension Site {
     private func succeed(_ port: Port, _ successor: Port, _ from: inout Room) {
         for group in port.groups where group.replace(port, by: successor) { successor.groups.append(group) }
         port.groups = []
+        port.admitLate()
         let messages = (port.queue.removeAll() + successor.queue.removeAll()).sorted { $0.order < $1.order }
         for message in messages {
             message.port = successor

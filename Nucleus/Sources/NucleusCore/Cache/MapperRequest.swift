@@ -70,7 +70,7 @@ final class MapperRequest: WorkItem, @unchecked Sendable {
         guard result >= 0 else { throw KnError(rawValue: result) }
         let (diag, size) = (answer.load(as: Int32.self), answer.load(fromByteOffset: 4, as: UInt32.self))
         // Only codes of the nucleus mean something to who called it.
-        if diag < 0 { throw KnError(rawValue: diag <= K_EINVAL && diag >= K_EDEADACTOR ? diag : K_EHOST) }
+        if diag < 0 { throw KnError(rawValue: diag <= K_EINVAL && diag >= K_ELINKFAILURE ? diag : K_EHOST) }
         guard diag == 0, size >= UInt32(MemoryLayout<Answer>.size), size <= K_CMSGANNEXSIZE else { throw .garbage }
         return answer.load(as: Answer.self)
     }

@@ -40,6 +40,7 @@ extension Site {
     @discardableResult func leave(_ port: Port, _ group: Group) -> Bool {
         let was = group.remove(port)
         if group.retireIfEmpty() { groups.remove(group.cap.ui.raw, group) }
+        sites.changed(group)
         return was
     }
 }

@@ -41,6 +41,7 @@ extension Site {
             return K_OK
         }
         guard let result else { throw .unknown }
+        sites.changed(group)
         if result != K_OK { throw KnError(rawValue: result) }
     }
 

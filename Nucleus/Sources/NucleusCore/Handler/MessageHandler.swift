@@ -72,7 +72,8 @@ extension Port {
         } ?? true
     }
 
-    private func handle(_ message: Message, _ thread: Thread) {
+    /// `abortable`: an abort of the thread is for the handler.
+    func handle(_ message: Message, _ thread: Thread, abortable: Bool = false) {
         guard let handler else { return }
         let transaction = message.transaction
         let capacity = transaction?.capacity ?? 0
@@ -83,7 +84,7 @@ extension Port {
         var size = capacity
         var head = message.head
         let began = site.trace.begin()
-        let code = thread.inside(gate, &head) {
+        let code = thread.inside(gate, &head, abortable: abortable) {
             handler(
                 cookie, &head, message.annex, message.body, message.bodySize, answer, answer + annexSize, &size)
         }

@@ -24,7 +24,17 @@ extension Actor {
         if let frame = thread.frame, frame.pointee.depth >= HandlerFrame.most { throw .noMemory }
         var tries = 0
         while true {
-            let port = try site.resolve(request.dest, request.mode)
+            let port: Port
+            do throws(KnError) { port = try site.resolve(request.dest, request.mode) } catch {
+                let head = head(request, source, 0, flags: flags)
+                let code = try callElsewhere(error, head, thread, request, reply, delay: delay)
+                if code == RemoteCode.here, tries < Sites.mostTurns {
+                    tries += 1
+                    continue
+                }
+                site.trace(call: head, op, code, reply, thread, since: began)
+                return code
+            }
             let id = site.lastTransaction.wrappingAdd(2, ordering: .relaxed).newValue
             var head = head(request, source, id, flags: flags)
             if port.gate.enter(site.host) || port.enterPaused(thread) {
@@ -37,6 +47,15 @@ extension Actor {
             let result = queued(port, head, thread, request, reply, flags: flags, delay: delay)
             // A member that went away before it had the request: another one may take it.
             if result == K_EPORTDELETED, port.deleted.load(ordering: .relaxed), tries < 8 {
+                if port.isAway {
+                    let code = callElsewhere(port.ui, head, thread, request, reply, delay: delay)
+                    if code == RemoteCode.here {
+                        tries += 1
+                        continue
+                    }
+                    site.trace(call: head, op, code, reply, thread, since: began)
+                    return code
+                }
                 if request.dest.target.type == .port { throw .unknown }
                 tries += 1
                 continue
@@ -107,7 +126,7 @@ extension Actor {
     ) -> Int32 {
         let abortable = flags & K_ABORTABLE != 0
         let transaction = Transaction(
-            thread, head.transId, annex: reply.annex, body: reply.body, capacity: reply.capacity)
+            .thread(thread), head.transId, annex: reply.annex, body: reply.body, capacity: reply.capacity)
         let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
         let message = Message(head, transaction, port, order: order, annex: request.annex, body: request.body)
         thread.arm(abortable: abortable)
@@ -119,7 +138,8 @@ extension Actor {
         let code = thread.sleep(self, "ipcCall", abortable: abortable, deadline: deadline(site.host, delay))
         let result = transaction.close(code, reply.size)
         // Told apart from a port that was gone before the request reached it.
-        return result == K_EPORTDELETED ? K_EREQUEUED : result
+        if result == K_EPORTDELETED { return K_EREQUEUED }
+        return result == RemoteCode.noMember ? K_EUNREACHABLE : result
     }
 }
 

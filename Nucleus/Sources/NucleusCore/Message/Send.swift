@@ -27,7 +27,7 @@ extension Actor {
 
     @inline(__always) func head(_ request: Request, _ source: Port, _ id: UInt64, flags: UInt32) -> KnMsgHead {
         KnMsgHead(
-            bodySize: request.bodySize, flags: flags, srcPort: source.ui, target: request.dest.target,
+            bodySize: request.bodySize, flags: flags & ~K_MSG_REMOTE, srcPort: source.ui, target: request.dest.target,
             coTarget: request.dest.coTarget, transId: id, actorId: protection.id, portId: source.protection.id)
     }
 
@@ -38,12 +38,13 @@ extension Actor {
         guard let type = request.dest.target.type else { throw .invalid }
         let head = head(request, source, 0, flags: 0)
         if type.isGroup && request.mode == K_BROADMODE {
-            guard let group = site.groups.find(request.dest.target.raw) else { return K_OK }
-            for port in group.members { post(head, port, request) }
+            for port in site.groups.find(request.dest.target.raw)?.members ?? [] { _ = post(head, port, request) }
+            if site.sites.isLinked { site.sites.broadcast(head, request) }
         } else {
-            do throws(KnError) { post(head, try site.resolve(request.dest, request.mode), request) } catch {
-                if error == .invalid { throw error }
-                site.traceDropped(request.dest.target, error.rawValue)
+            var code = RemoteCode.here
+            for _ in 0..<Sites.mostTurns where code == RemoteCode.here { code = try sendOne(head, request) }
+            if code != K_OK {
+                site.traceDropped(request.dest.target, code)
                 return K_OK
             }
         }
@@ -53,11 +54,24 @@ extension Actor {
         return K_OK
     }
 
-    private func post(_ head: KnMsgHead, _ port: Port, _ request: Request) {
+    /// RemoteCode.here: the port has just come here, and is to be looked for again.
+    private func sendOne(_ head: KnMsgHead, _ request: Request) throws(KnError) -> Int32 {
+        let port: Port
+        do throws(KnError) { port = try site.resolve(request.dest, request.mode) } catch {
+            if error == .invalid { throw error }
+            return sendElsewhere(error, head, request)
+        }
+        let code = post(head, port, request)
+        return code == K_EPORTDELETED && port.isAway ? site.sites.post(.port(port.ui), head, request) : K_OK
+    }
+
+    /// The code of what was traced as dropped.
+    private func post(_ head: KnMsgHead, _ port: Port, _ request: Request) -> Int32 {
         let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
         let message = Message(head, nil, port, order: order, annex: request.annex, body: request.body)
         let code = port.enqueue(message)
-        if code != K_OK { site.traceDropped(port.ui, code) }
+        if code != K_OK, !port.isAway { site.traceDropped(port.ui, code) }
+        return code
     }
 }
 
@@ -82,9 +96,9 @@ extension Site {
         return port
     }
 
-    /// Whether a name belongs to this site: known here, or else born here.
+    /// Whether a name belongs to this site: known here, or else born here and not gone elsewhere.
     func isHere(_ ui: KnUniqueId) -> Bool {
-        ports.find(ui.raw) != nil || actors.find(ui.raw) != nil || successors.find(ui.raw) != nil
-            || ui.siteHint == UInt16(truncatingIfNeeded: number)
+        if port(named: ui.raw) != nil || actors.find(ui.raw) != nil { return true }
+        return ui.siteHint == UInt16(truncatingIfNeeded: number) && !(sites.isLinked && sites.isAway(ui))
     }
 }

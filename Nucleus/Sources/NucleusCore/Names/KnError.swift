@@ -23,5 +23,6 @@ public struct KnError: RawRepresentable, Error, Hashable, Sendable {
     public static var noMessage: KnError { KnError(rawValue: K_ENOMSG) }
     public static var unreachable: KnError { KnError(rawValue: K_EUNREACHABLE) }
     public static var host: KnError { KnError(rawValue: K_EHOST) }
+    public static var linkFailure: KnError { KnError(rawValue: K_ELINKFAILURE) }
     public static var deadActor: KnError { KnError(rawValue: K_EDEADACTOR) }
 }

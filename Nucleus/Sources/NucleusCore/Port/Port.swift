@@ -11,6 +11,11 @@ final class Port: WorkItem, @unchecked Sendable {
     let isDefault: Bool
     let protection = Protection()
     let deleted = Atomic<Bool>(false)
+    /// Counts the migrations between sites, and where the port has been; 0 for one that was born here.
+    let epoch: UInt32
+    let trail: [UInt32]
+    /// Deleted here because it is at another site now.
+    private let away = Atomic<Bool>(false)
     /// Messages that went straight to the handler.
     let handled = Atomic<UInt64>(0)
     /// Changed only with the rooms of both actors locked.
@@ -35,8 +40,12 @@ final class Port: WorkItem, @unchecked Sendable {
     var formerNames: [UInt64] = []
     /// Written once, before `deleted`: who has its messages now.
     private(set) var successor: Port?
+    /// After a migration from another site: what has to wait for messages that are on their way by the old one.
+    var late: [Late]?
 
-    init(_ actor: Actor, ui: KnUniqueId, isDefault: Bool = false) {
+    init(_ actor: Actor, ui: KnUniqueId, isDefault: Bool = false, epoch: UInt32 = 0, trail: [UInt32] = []) {
+        self.epoch = epoch
+        self.trail = trail
         site = actor.site
         self.ui = ui
         self.isDefault = isDefault
@@ -44,6 +53,17 @@ final class Port: WorkItem, @unchecked Sendable {
     }
 
     var actor: Actor { owner.withLock { $0 } }
+
+    /// Room locked: messages received since it came to its actor, plus one.
+    var sequence: UInt32 { received &+ UInt32(truncatingIfNeeded: handled.load(ordering: .relaxed)) &+ 1 }
+
+    var isAway: Bool { away.load(ordering: .acquiring) }
+
+    /// Room locked. The other site has it.
+    func leave() {
+        away.store(true, ordering: .releasing)
+        deleted.store(true, ordering: .releasing)
+    }
 
     /// Deleted: it does not hold its actor any more.
     func abandon(to kernel: Actor) {

@@ -20,6 +20,14 @@ extension Site {
         }
     }
 
+    /// By its name, or by that of a port that it is the successor of.
+    @inline(__always) func port(named raw: UInt64) -> Port? { ports.find(raw) ?? successors.find(raw) }
+
+    private func forget(_ port: Port) {
+        ports.remove(port.ui.raw, port)
+        if port.epoch > 0 || !port.formerNames.isEmpty { sites.forget(port) }
+    }
+
     func port(_ ui: KnUniqueId) throws(KnError) -> Port {
         guard let port = ports.find(ui.raw) else { throw .unknown }
         return port
@@ -34,7 +42,7 @@ extension Site {
             return true
         }
         guard mine else { throw .unknown }
-        ports.remove(port.ui.raw)
+        forget(port)
         let own = thread.entries(port.gate)
         if port.gate.isOccupied(beyond: own) { evict(port.gate, K_EPORTDELETED) }
         port.gate.drain(host, own: own)
@@ -53,7 +61,7 @@ extension Site {
             room.saved = [:]
             return ports
         }
-        for port in ports { self.ports.remove(port.ui.raw) }
+        for port in ports { forget(port) }
         for port in ports {
             let own = thread.map { $0.entries(port.gate) } ?? 0
             if port.gate.isOccupied(beyond: own) { evict(port.gate, K_EDEADSERVER) }
@@ -94,6 +102,7 @@ extension Room {
 
     func drop(_ port: Port, _ code: Int32) {
         for message in port.queue.removeAll() { message.transaction?.fail(code) }
+        port.dropLate(code)
     }
 
     mutating func endReceivers(_ port: Port, _ code: Int32) {

@@ -3,13 +3,17 @@ import Synchronization
 
 extension Port {
     /// Hands the message to who waits for it, or queues it. The port's handler, if one is connected, will get it on a
-    /// nucleus thread.
-    func enqueue(_ message: Message) -> Int32 {
+    /// nucleus thread. `fresh`: nothing that has to come before can be on its way here.
+    func enqueue(_ message: Message, fresh: Bool = false) -> Int32 {
         let result = withRoom { room, actor -> Int32 in
             // Nobody can take any while the owner is paused; who calls is bounded by the number of threads.
             let limit =
                 room.paused ? message.transaction == nil ? Self.pausedQueue : Int.max : Int(K_CPORTQUEUE) + backlog
-            guard queue.count < limit, message.charge(to: actor) else { return K_EFULL }
+            guard queue.count + (late?.count ?? 0) < limit, message.charge(to: actor) else { return K_EFULL }
+            if late != nil, !fresh {
+                late?.append(.message(message))
+                return K_OK
+            }
             queue.append(message)
             if connection == .connected {
                 if !room.paused { schedule() }
@@ -22,7 +26,7 @@ extension Port {
         if let result { return result }
         guard let successor else { return K_EPORTDELETED }
         message.port = successor
-        return successor.enqueue(message)
+        return successor.enqueue(message, fresh: fresh)
     }
 
     /// Messages without an answer that a port keeps while its owner is paused.

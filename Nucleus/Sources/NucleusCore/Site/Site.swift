@@ -4,9 +4,10 @@ import Synchronization
 /// The nucleus as an instance: one site. A process may hold several.
 ///
 /// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
-/// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Group.state` → `Port.owner`
-/// → `Transaction.state` → `Actor.state` → the shards of a `ShardTable`. `CacheTable.state` → `LocalCache.state`; that,
-/// `Segment.state`, `Semaphore.state`, `Workers.state`, `TimerQueue.state` and the shutdown state are leaves.
+/// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Sites.announced` → `Group.state`
+/// → `Port.owner` → `Transaction.state` → `Actor.state` → `Sites.state` → the shards of a `ShardTable`.
+/// `CacheTable.state` → `LocalCache.state`; that, `Segment.state`, `Semaphore.state`, `Workers.state`,
+/// `TimerQueue.state` and the shutdown state are leaves; what a `SiteLink` locks comes before `Workers.state`.
 /// `MutexTable.lock` is taken when no other is held and only the shards of threads are taken under it. Thread words are
 /// atomic and may be completed under any lock. No lock is held across a handler, a host wait or a call of `UnixMachine`.
 public final class Site: @unchecked Sendable {
@@ -54,6 +55,8 @@ public final class Site: @unchecked Sendable {
     let zeros: UnsafeMutableRawPointer
     /// The nucleus itself: home of its threads.
     public private(set) var kernel: Actor!
+    /// The others.
+    public private(set) var sites: Sites!
 
     /// Secret of the naming domain, from which the keys of static groups come.
     let secret: (UInt64, UInt64)
@@ -72,6 +75,7 @@ public final class Site: @unchecked Sendable {
         trace = TraceRing(host: host)
         zeros = .allocate(byteCount: Int(K_CMSGANNEXSIZE), alignment: 16)
         zeros.initializeMemory(as: UInt8.self, repeating: 0, count: Int(K_CMSGANNEXSIZE))
+        sites = Sites(self)
         kernel = createActor(name: "nucleus", privilege: K_SUPACTOR)
         cachePort = connectCachePort()
         host.threadEnded = { Thread.hostThreadEnded($0) }
@@ -81,6 +85,7 @@ public final class Site: @unchecked Sendable {
 
     /// Ends the nucleus' own threads and all actors; the site is used no more.
     public func close() {
+        sites.close()
         for actor in actors.all where actor !== kernel { deleteActor(actor) }
         timers.stop(host)
         caches.stop()

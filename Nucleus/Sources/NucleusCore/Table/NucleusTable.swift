@@ -28,6 +28,7 @@ enum NucleusTable {
         mutexes(&table.pointee)
         timers(&table.pointee)
         memory(&table.pointee)
+        morePorts(&table.pointee)
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

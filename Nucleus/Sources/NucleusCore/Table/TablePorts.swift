@@ -72,7 +72,7 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 guard options & ~UInt32(K_MIGRATE_QUEUE) == 0 else { throw .invalid }
                 let moved = try actor.site.migrate(
-                    actor.target(source), li, actor.target(target), withQueue: options & UInt32(K_MIGRATE_QUEUE) != 0)
+                    actor.target(source), li, to: target, by: actor, withQueue: options & UInt32(K_MIGRATE_QUEUE) != 0)
                 sequence?.pointee = moved.sequence
                 return moved.li
             }
@@ -84,6 +84,18 @@ extension NucleusTable {
                 let ports = actor.site.ports.all.filter { actor.isPrivileged || $0.actor === actor }
                 let found = ports.compactMap { $0.stat() }
                 return try listing(found, count, stats) { $0 }
+            }
+        }
+    }
+
+    static func morePorts(_ table: inout KnNucleus) {
+        table.portGetSeqNum = { me, cap, li, sequence in
+            nucleusCall(me) { actor throws(KnError) in
+                let sequence = try sequence.given()
+                let port = try actor.target(cap).port(li)
+                guard let number = port.withRoom({ _, _ in port.sequence }) else { throw .unknown }
+                sequence.pointee = number
+                return K_OK
             }
         }
     }

@@ -13,7 +13,9 @@ extension Site {
         for actor in allActors {
             let held = actor.room.withLock { room in room.held.values.compactMap(\.transaction) }
             for transaction in held {
-                if let server = transaction.server { work[server.li] = transaction.client.li }
+                guard let server = transaction.server else { continue }
+                // Of another site nobody here says more.
+                if let client = transaction.clientThread { work[server.li] = client.li }
             }
         }
         return work
@@ -46,7 +48,7 @@ extension Actor {
         let thread = Thread.current(site, in: self)
         if let frame = thread.frame {
             // Only a message has a sender, and a message from another site none that is here.
-            guard let head = frame.pointee.head else { throw .invalid }
+            guard let head = frame.pointee.head, head.pointee.flags & K_MSG_REMOTE == 0 else { throw .invalid }
             guard let port = site.ports.find(head.pointee.srcPort.raw) else { throw .invalid }
             return port.actor
         }

@@ -12,6 +12,8 @@ typedef struct KnSiteArgs {
     const char *actorHostPath;      /* chorus-actor-host; NULL: ../bin/ beside libNucleus.so */
     void (*log)(void *cookie, int32_t level, const char *line); /* from any thread, not after siteDelete; NULL: standard error */
     void *logCookie;
+    /* --- since ABI 1.1 --- */
+    uint64_t domain[2];             /* secret of the naming domain: sites that share it have the same static groups; 0, 0: drawn */
 } KnSiteArgs;
 
 typedef struct KnLoadArgs {
@@ -48,6 +50,10 @@ typedef struct KnBoot {
      * actors of its own; K_ENOSYS it exports or imports no state; K_EPRIV unprivileged actors stay user actors; or what the
      * new instance refused with. */
     int32_t (*actorMove)(void *site, const KnCap *cap, int32_t privilege, KnCap *now, char *why, uint32_t whySize);
+    /* Joins two sites of this process, and with them all that either of them is joined with already: what has a name on one
+     * can be used from the others. K_EEXIST: joined already, or two of one number (of its low 16 bits); K_EBUSY: both are
+     * joined with others. A site leaves when it is deleted. */
+    int32_t (*siteJoin)(void *site, void *other);
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

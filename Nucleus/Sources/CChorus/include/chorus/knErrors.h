@@ -24,4 +24,5 @@
 #define K_EUNREACHABLE (-1017)/* no member of the group can be reached */
 #define K_EHOST (-1018)       /* the host refused; details in the log */
 #define K_EDEADACTOR (-1019)  /* the actor's host process is gone */
+#define K_ELINKFAILURE (-1020)/* the link to the site that had the request has failed: it may have been served */
 #endif

@@ -226,6 +226,10 @@ typedef struct KnNucleus {
     /* A temporary segment at a mapper (MpCreate). */
     int32_t (*sgCreateAt)(void *self, const KnUniqueId *mapper, uint32_t options, KnCap *segment);
 
+    /* --- ports --- */
+    /* Messages received from the port since it came to its actor, plus one: what portMigrate would say. */
+    int32_t (*portGetSeqNum)(void *self, const KnCap *actor, KnPortLid li, uint32_t *seqNum);
+
     /* === end of ABI 1.1 === */
 } KnNucleus;
 

@@ -176,6 +176,8 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         SIG_("lcSetRights", IN_(KnObjDesc), U32_, U64_),
         SIG_("lcStat", I32_, OUT_(KnLcStat)),
         SIG_("sgCreateAt", UI_, U32_, OUT_(KnCap)),
+        /* --- ports --- */
+        SIG_("portGetSeqNum", CAP_, I32_, OUT_(uint32_t)),
 
         /* === end of ABI 1.1 === */
     };

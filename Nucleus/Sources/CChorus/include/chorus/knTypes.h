@@ -45,6 +45,7 @@ typedef int32_t KnPortLid;  /* port, local to its actor; > 0 */
 #define K_FUNCXMODE 3u  /* a member not on that site */
 /* Message flags. */
 #define K_ABORTABLE 1u
+#define K_MSG_REMOTE 0x100u /* KnMsgHead: the sender is on another site */
 
 /* Group kinds (grpAllocate). */
 #define K_DYNAMIC 0

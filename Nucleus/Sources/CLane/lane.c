@@ -24,8 +24,15 @@ uint64_t kn_lane_now(void) {
 
 void kn_lane_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0); }
 
-int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs) {
+enum { LONG_YIELD_NS = 20000, CONTENDED_WAITS = 32 };
+
+int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs,
+                     uint32_t *contended) {
     if (kn_lane_load(&in->bell) != seen) return 1;
+    if (*contended > 0) {
+        --*contended;
+        return 0;
+    }
     if (yieldNs == 0) return 0;
     const int32_t here = sched_getcpu();
     if (out->processor != here) out->processor = here;
@@ -38,7 +45,13 @@ int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint3
         }
         const uint64_t spent = kn_lane_now() - start;
         if (spent > yieldNs) return 0;
-        if (spent >= spinNs) sched_yield();
+        if (spent < spinNs) continue;
+        sched_yield();
+        if (kn_lane_load(&in->bell) != seen) return 1;
+        if (kn_lane_now() - start - spent > LONG_YIELD_NS) {
+            *contended = CONTENDED_WAITS;
+            return 0;
+        }
     }
 }
 

@@ -90,7 +90,7 @@ private func nanoseconds() -> UInt64 {
 }
 
 @Suite(.serialized) struct LaneTests {
-    /// The two hand-off policies: with polling, and the one of a machine with one processor.
+    /// The two hand-off policies: with polling, and without.
     static let policies = [
         LanePolicy.standard(.nucleus), LanePolicy(spinNanoseconds: 0, yieldNanoseconds: 0, sleepMilliseconds: 0),
     ]

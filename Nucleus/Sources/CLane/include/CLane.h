@@ -77,8 +77,10 @@ static inline void kn_lane_ring(KnLaneBell *bell) {
 }
 /* Polls until the bell `in` differs from `seen`: pause for spinNs, then sched_yield until yieldNs. 1 when it rang.
  * Where both sides ran on one processor, pausing would only keep the other from running: it yields at once. `out` is
- * the bell the caller rings, and learns its processor. */
-int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs);
+ * the bell the caller rings, and learns its processor. Where others compute, a yield costs their time slice, and who
+ * sleeps is woken sooner: after a long one in vain `contended`, the lane's own, makes the next waits sleep at once. */
+int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs,
+                     uint32_t *contended);
 /* CLOCK_MONOTONIC ns. */
 uint64_t kn_lane_now(void);
 /* Sleeps until the bell differs from `seen`, a wake-up, a signal, or a time of CLOCK_MONOTONIC (UINT64_MAX: no limit). */

@@ -26,6 +26,8 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
     /// Messages sent, and messages taken.
     private var sent: UInt32 = 0
     private var taken: UInt32 = 0
+    /// Waits that go to sleep at once, since others use the processors.
+    private var contended: UInt32 = 0
     /// Of the calls this side makes.
     var lastCall: UInt32 = 0
     var depth: UInt32 = 0
@@ -127,7 +129,9 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
                     return .message(message)
                 }
                 // Rung without a message: to look around. An actor that does so all the time burns its own time.
-            } else if kn_lane_poll(inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds) != 0 {
+            } else if kn_lane_poll(
+                inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds, &contended) != 0
+            {
                 continue
             }
             if isDead { return .dead }

@@ -44,7 +44,7 @@ extension Actor {
                     port.gate.open()
                     port.schedule()
                 } else {
-                    room.dispatch(port)
+                    room.dispatch(port)?.send()
                 }
             }
         }

@@ -36,7 +36,7 @@ extension Port {
             _ = withRoom { room, _ in
                 setHandler(nil, nil)
                 connection = .none
-                room.dispatch(self)
+                room.dispatch(self)?.send()
             }
         }
         return K_OK

@@ -60,29 +60,32 @@ final class Transaction: @unchecked Sendable {
 
     func goesOn(to holder: Holder) { state.withLock { $0.server = holder } }
 
-    // The client is completed under the lock: it cannot leave, and be waiting for something else, before that.
+    // The client's wait ends under the lock: it cannot leave, and be waiting for something else, before that.
 
     /// Ends the call with an error.
     func fail(_ code: Int32) {
-        state.withLock { state in
-            guard state.open else { return }
+        let wake = state.withLock { state -> Wake? in
+            guard state.open else { return nil }
             state.open = false
             state.result = code
             switch client {
-            case .thread(let thread): thread.complete(K_OK)
-            case .site(let sites, let call): sites.answer(call, failed: code)
+            case .thread(let thread): return thread.settle(K_OK)
+            case .site(let sites, let call):
+                sites.answer(call, failed: code)
+                return nil
             }
         }
+        wake?.send()
     }
 
     /// Copies the answer to the client. K_EUNREACHABLE if it has gone.
     func reply(_ annex: UnsafeRawPointer?, _ body: UnsafeRawPointer?, _ size: UInt32) -> Int32 {
-        state.withLock { state -> Int32 in
-            guard state.open else { return K_EUNREACHABLE }
+        let (code, wake) = state.withLock { state -> (Int32, Wake?) in
+            guard state.open else { return (K_EUNREACHABLE, nil) }
             state.open = false
             guard case .thread(let client) = client else {
                 answerSite(annex, body, size, state.capacity)
-                return K_OK
+                return (K_OK, nil)
             }
             if let to = state.annex {
                 if let annex {
@@ -97,9 +100,10 @@ final class Transaction: @unchecked Sendable {
                 if let body, let to = state.body, size > 0 { to.copyMemory(from: body, byteCount: Int(size)) }
                 state.size = size
             }
-            client.complete(K_OK)
-            return K_OK
+            return (K_OK, client.settle(K_OK))
         }
+        wake?.send()
+        return code
     }
 
     private func answerSite(

@@ -5,6 +5,7 @@ extension Port {
     /// Hands the message to who waits for it, or queues it. The port's handler, if one is connected, will get it on a
     /// nucleus thread. `fresh`: nothing that has to come before can be on its way here.
     func enqueue(_ message: Message, fresh: Bool = false) -> Int32 {
+        var wake: Wake?
         let result = withRoom { room, actor -> Int32 in
             // Nobody can take any while the owner is paused; who calls is bounded by the number of threads.
             let limit =
@@ -18,11 +19,12 @@ extension Port {
             if connection == .connected {
                 if !room.paused { schedule() }
             } else {
-                room.dispatch(self)
+                wake = room.dispatch(self)
             }
             actor.messages.wrappingAdd(1, ordering: .relaxed)
             return K_OK
         }
+        wake?.send()
         if let result { return result }
         guard let successor else { return K_EPORTDELETED }
         message.port = successor
@@ -41,20 +43,27 @@ extension Port {
 }
 
 extension Room {
-    /// Gives queued messages to waiting receivers.
-    mutating func dispatch(_ port: Port) {
-        guard port.connection != .connected, !paused else { return }
+    /// Gives queued messages to waiting receivers. The last of them is to be told without the lock.
+    mutating func dispatch(_ port: Port) -> Wake? {
+        var last: Wake?
+        guard port.connection != .connected, !paused else { return nil }
         while !port.queue.isEmpty {
             let index = receivers.firstIndex { $0.port === port || ($0.port == nil && port.priority != nil) }
-            guard let index else { return }
+            guard let index else { return last }
             let receiver = receivers.remove(at: index)
             guard let message = take(port, receiver.thread) else {
                 receivers.insert(receiver, at: index)
-                return
+                return last
             }
             receiver.message = message
-            if !receiver.thread.complete(K_OK) { putBack(message) }
+            guard let wake = receiver.thread.settle(K_OK) else {
+                putBack(message)
+                continue
+            }
+            last?.send()
+            last = wake
         }
+        return last
     }
 
     /// The oldest message of the port that somebody still cares for.

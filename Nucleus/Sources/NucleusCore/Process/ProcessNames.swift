@@ -72,7 +72,7 @@ extension Port {
     func enable(_ priority: Int32?) -> Int32 {
         let done: Void? = withRoom { room, _ in
             self.priority = priority
-            if priority != nil { room.dispatch(self) }
+            if priority != nil { room.dispatch(self)?.send() }
         }
         return done == nil ? K_EUNKNOWN : K_OK
     }

@@ -208,7 +208,7 @@ extension Port {
         withRoom { room, _ in
             admitLate()
             if connection != .connected {
-                room.dispatch(self)
+                room.dispatch(self)?.send()
             } else if !room.paused {
                 schedule()
             }

@@ -42,14 +42,16 @@ final class Semaphore: Sendable {
     }
 
     func signal() -> Int32 {
-        state.withLock { state in
-            if state.deleted { return K_EUNKNOWN }
+        let (code, wake) = state.withLock { state -> (Int32, Wake?) in
+            if state.deleted { return (K_EUNKNOWN, nil) }
             // A waiter that has given up in this instant does not count.
-            while let thread = state.waiters.popFirst() { if thread.complete(K_OK) { return K_OK } }
-            guard state.count < UInt32.max else { return K_EINVAL }
+            while let thread = state.waiters.popFirst() { if let wake = thread.settle(K_OK) { return (K_OK, wake) } }
+            guard state.count < UInt32.max else { return (K_EINVAL, nil) }
             state.count += 1
-            return K_OK
+            return (K_OK, nil)
         }
+        wake?.send()
+        return code
     }
 
     func delete() {

@@ -32,7 +32,7 @@ extension NucleusTable {
                 let port = try actor.target(cap).port(li)
                 let done: Void? = port.withRoom { room, _ in
                     port.priority = priority
-                    room.dispatch(port)
+                    room.dispatch(port)?.send()
                 }
                 return done == nil ? K_EUNKNOWN : K_OK
             }

@@ -33,6 +33,9 @@ extension Thread {
 
     @discardableResult func complete(_ code: Int32) -> Bool { wait.complete(code, host) }
 
+    /// The first half of `complete`, for who holds a lock that the thread needs next: it would wake only to wait for that.
+    func settle(_ code: Int32) -> Wake? { wait.settle(code).map { Wake(thread: self, word: $0) } }
+
     /// Clears the ABORTED state; true if it was set.
     public func takeAborted() -> Bool {
         aborted.load(ordering: .relaxed) && aborted.exchange(false, ordering: .sequentiallyConsistent)
@@ -96,6 +99,14 @@ extension Thread {
         complete(K_EDEADACTOR)
         release()
     }
+}
+
+/// A thread whose wait has ended and that is still to be told.
+struct Wake: Sendable {
+    fileprivate let thread: Thread
+    fileprivate let word: UInt32
+
+    func send() { thread.wait.wake(word, thread.host) }
 }
 
 /// Milliseconds of a call to a deadline; negative never ends.

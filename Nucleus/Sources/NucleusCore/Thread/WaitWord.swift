@@ -48,7 +48,8 @@ final class WaitWord: @unchecked Sendable {
         if swap(value, UInt32(bitPattern: code)) { wake(value, host) }
     }
 
-    private func wake(_ armed: UInt32, _ host: any HostServices) {
+    /// Tells the waiter, whose word was `armed`.
+    func wake(_ armed: UInt32, _ host: any HostServices) {
         guard armed & Self.outside != 0 else { return host.wake(futex, 1) }
         bell.withLock { $0?.ring() }
     }
@@ -72,6 +73,12 @@ final class WaitWord: @unchecked Sendable {
         guard swap(value, UInt32(bitPattern: code)) else { return false }
         wake(value, host)
         return true
+    }
+
+    /// Ends the wait with `code`, but leaves the waiter asleep: what its word was, for `wake`; nil if it had ended already.
+    func settle(_ code: Int32) -> UInt32? {
+        let value = word.pointee.load(ordering: .sequentiallyConsistent)
+        return Self.isArmed(value) && swap(value, UInt32(bitPattern: code)) ? value : nil
     }
 
     private func swap(_ old: UInt32, _ new: UInt32) -> Bool {

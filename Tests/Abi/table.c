@@ -48,6 +48,9 @@ IS(COUNT_1_0, 91)
     /* --- ports --- */ \
     X(portGetSeqNum) \
     \
+    /* --- bodies of messages that are moved --- */ \
+    X(msgAllocate) X(msgFree) X(msgTake) X(ipcSendMove) X(ipcCallMove) \
+    \
     /* --- end --- */
 
 enum { FIRST_1_1 = COUNT_1_0 - 1, CALLS_1_1(PLACE) COUNT_1_1 };

@@ -71,16 +71,34 @@ int32_t kn_lane_processors(void) {
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-int32_t kn_lane_memfd(const char *name) {
+static int32_t sealed(const char *name, uint64_t size) {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) return -errno;
-    if (ftruncate(fd, KN_LANE_BYTES) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         int e = errno;
         close(fd);
         return -e;
     }
     return fd;
 }
+
+int32_t kn_lane_memfd(const char *name) { return sealed(name, KN_LANE_BYTES); }
+
+int32_t kn_lane_memory(const char *name, uint64_t size, void **bytes) {
+    int32_t fd = sealed(name, size);
+    if (fd < 0) return fd;
+    if ((*bytes = kn_lane_map(fd, size)) != NULL) return fd;
+    close(fd);
+    return -ENOMEM;
+}
+
+void *kn_lane_map(int32_t fd, uint64_t size) {
+    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+void kn_lane_unmap(void *bytes, uint64_t size) { munmap(bytes, size); }
+void kn_lane_discard(void *bytes, uint64_t size) { madvise(bytes, size, MADV_REMOVE); }
 
 int32_t kn_lane_send_fd(int32_t socket, const void *bytes, uint32_t size, int32_t fd) {
     struct iovec iov = { (void *)bytes, size };
@@ -127,4 +145,13 @@ const KnSignature *kn_lane_main_signature(void) {
         { K_ARG_U32, K_IN, 0, 0, 0 }, { K_ARG_U32, K_IN, 0, 0, 0 },
         { K_ARG_BUF, K_INOUT, K_LEN_FIXED, 0, sizeof(KnActorOps) }, { K_ARG_BUF, K_INOUT, K_LEN_FIXED, 0, KN_LANE_WHY } } };
     return &main_;
+}
+
+const KnSignature *kn_lane_moved_signature(void) {
+    static const KnSignature moved = { "moved message", K_ARG_I32, 8, 0, {
+        { K_ARG_PTR, K_IN, 0, 0, 0 }, { K_ARG_BUF, K_IN, K_LEN_FIXED, 0, sizeof(KnMsgHead) },
+        { K_ARG_BUF, K_IN, K_LEN_FIXED, 0, K_CMSGANNEXSIZE }, { K_ARG_U64, K_IN, 0, 0, 0 }, { K_ARG_U32, K_IN, 0, 0, 0 },
+        { K_ARG_BUF, K_OUT, K_LEN_FIXED, 0, K_CMSGANNEXSIZE }, { K_ARG_BUF, K_OUT, K_LEN_REF, 7, 1 },
+        { K_ARG_BUF, K_INOUT, K_LEN_FIXED, 0, sizeof(uint32_t) } } };
+    return &moved;
 }

@@ -13,6 +13,9 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
     private let current: pthread_key_t
     /// A descriptor and the call that carries it must not be overtaken by another such pair.
     private let descriptors = Mutex(())
+    /// Where bodies are that the actor holds; written before the first worker starts. The nucleus knows them by place.
+    private var arena: UInt64 = 0
+    private let bodyCalls: BodyCalls
     private(set) var table: LaneTable?
 
     init?(name: String, socket: Int32) {
@@ -22,6 +25,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
         self.socket = socket
         self.plans = plans
         current = key
+        bodyCalls = BodyCalls(plans)
         table = LaneTable(plans, self, closures: getenv("CHORUS_NO_CLOSURES") == nil)
     }
 
@@ -32,6 +36,11 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
             var descriptor: Int32 = -1
             let size = kn_lane_recv_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), &descriptor, 1)
             guard size > 0 else { return }
+            if note.kind == KN_LANE_NOTE_ARENA, descriptor >= 0, arena == 0 {
+                arena = UInt64(UInt(bitPattern: kn_lane_map(descriptor, UInt64(KN_LANE_ARENA))))
+                close(descriptor)
+                continue
+            }
             guard note.kind == KN_LANE_NOTE_LANE, descriptor >= 0 else { continue }
             let lane = Lane(descriptor: descriptor, index: note.lane, side: .actor, policy: .standard(.actor))
             close(descriptor)
@@ -86,7 +95,12 @@ extension ActorHost: CallSink {
         }
         let plan = plans.calls + Int(op)
         return Unmanaged<Lane>.fromOpaque(lane)._withUnsafeGuaranteedRef { lane in
-            guard plan.pointee.descriptor >= 0 else { return lane.call(op, 0, plan, slots, self) }
+            guard plan.pointee.descriptor >= 0 else {
+                if let position = bodyCalls.given(op) { slots[position] &-= arena }
+                let result = lane.call(op, 0, plan, slots, self)
+                if let position = bodyCalls.returned(op), result >= 0 { bodyCalls.locate(slots[position], arena) }
+                return result
+            }
             return descriptors.withLock { _ in
                 var note = KnLaneNote(kind: KN_LANE_NOTE_FD, lane: lane.index)
                 let descriptor = Int32(truncatingIfNeeded: slots[plan.pointee.descriptor])
@@ -110,6 +124,7 @@ extension ActorHost: LaneServer {
     ) -> Int64 {
         if op == KN_LANE_MAIN { return Int64(loadObject(slots)) }
         guard let function = UnsafeRawPointer(bitPattern: UInt(target)) else { return Int64(K_EINVAL) }
+        if op & ~0xff == KN_LANE_MOVED { slots[3] &+= arena }
         return plan.pointee.call(function, slots)
     }
 }

@@ -13,6 +13,7 @@ enum Fixture {
     static let threads: String? = build("threads")
     /// Its handlers do not come back.
     static let stuck: String? = build("stuck")
+    static let bodies: String? = build("bodies")
     static let mover: String? = build("mover")
 
     private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
@@ -22,7 +23,9 @@ enum Fixture {
         guard let slash = here.lastIndex(of: "/") else { return nil }
         let directory = String(here[..<slash])
         let output = path(name)
-        atexit { for name in ["server", "abi10", "threads", "stuck", "mover"] { unlink(Fixture.path(name)) } }
+        atexit {
+            for name in ["server", "abi10", "threads", "stuck", "bodies", "mover"] { unlink(Fixture.path(name)) }
+        }
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "
             + "-o \(output) '\(directory)/Fixtures/\(name).c'"

@@ -119,6 +119,7 @@ import Testing
         #expect(n.threadStart(li) == K_OK)
         #expect(call.result() == K_OK)
         #expect(n.threadStart(li) == K_OK, "it runs already")
+        #expect(bench.untilBlocked(actor, "ipcReceive"))
         #expect(n.portDelete(nil, port.li) == K_OK)
         #expect(server.result() == K_EPORTDELETED)
     }

@@ -35,6 +35,17 @@ static int row_call(long count) {
     return 0;
 }
 
+/* The server lets go of it. */
+static int row_move(long count) {
+    while (count-- > 0) {
+        VmAddr body;
+        if (c.n->msgAllocate(c.n->self, c.size, &body) != K_OK ||
+            c.n->ipcCallMove(c.n->self, K_DEFAULTPORT, &c.handler, K_FUNCMODE, 0, body, c.size, 0, 0, 0, 0, K_NOTIMEOUT) != K_OK)
+            return -1;
+    }
+    return 0;
+}
+
 static int row_queued(long count) {
     while (count-- > 0)
         if (call(&c.queue, 0, 0) != K_OK) return -1;
@@ -112,6 +123,7 @@ static void run(void *argument) {
         c.size = SIZES[i].size;
         bench_row(named(SIZES[i].name), row_call);
     }
+    bench_row(named("move"), row_move);
     allocations();
     bench_row(named("queued"), row_queued);
     bench_row(named("async"), row_async);

@@ -31,6 +31,10 @@ struct IpcReport {
                         aim: aim(pair, size)))
             }
             rows.append(
+                Row(
+                    name: "\(pair)-move", label: "\(names), 1 MiB moved", against: "unix-1m",
+                    aim: pair == "ss" ? "\u{2264} 0.01\u{d7}" : "\u{2264} 0.4\u{d7}"))
+            rows.append(
                 Row(name: "\(pair)-queued", label: "\(names), null, received by a thread", against: "unix-null"))
             rows.append(Row(name: "\(pair)-async", label: "\(names), each of many sent"))
             rows.append(Row(name: "\(pair)-broadcast", label: "\(names), each of many to 8 ports"))

@@ -22,6 +22,7 @@
 /* KnLaneMsg.op of a call towards the actor; towards the nucleus it is the number of the nucleus call. */
 #define KN_LANE_HANDLER 0x100u  /* | K_HDL_*; target = the function */
 #define KN_LANE_OP 0x200u       /* | position in KnActorOps; target = the function */
+#define KN_LANE_MOVED 0x400u    /* a message handler whose body is moved: of the body, its place in the actor's arena travels */
 #define KN_LANE_MAIN 0x300u     /* open the object and run kn_actor_main */
 
 /* One direction's doorbell. `bell` changes with every message, and when a waiting side is to look around; `asleep` is set by the side that waits for them; `processor` is
@@ -97,6 +98,13 @@ int32_t kn_lane_thread(void);
 int32_t kn_lane_processors(void);
 /* A sealed memfd of KN_LANE_BYTES, so that the other side cannot cut it short under us; or -errno. */
 int32_t kn_lane_memfd(const char *name);
+/* The same of `size` bytes, mapped at *bytes. */
+int32_t kn_lane_memory(const char *name, uint64_t size, void **bytes);
+/* That of the other side. NULL if it cannot be mapped. */
+void *kn_lane_map(int32_t fd, uint64_t size);
+void kn_lane_unmap(void *bytes, uint64_t size);
+/* Gives memory back to the host; it reads as zeros then. */
+void kn_lane_discard(void *bytes, uint64_t size);
 /* One datagram of `size` bytes with at most one descriptor (-1: none). 0, or -errno. */
 int32_t kn_lane_send_fd(int32_t socket, const void *bytes, uint32_t size, int32_t fd);
 /* Bytes received (0: the peer is gone), or -errno; *fd is -1 when none came. Extra descriptors are closed. */
@@ -120,10 +128,14 @@ void kn_lane_complain(const char *line);
 typedef struct KnLaneNote { uint32_t kind, lane; } KnLaneNote;
 #define KN_LANE_NOTE_LANE 1u
 #define KN_LANE_NOTE_FD 2u
+#define KN_LANE_NOTE_ARENA 3u /* towards the host, once, before the first lane: where bodies are that the actor holds */
+#define KN_LANE_ARENA K_MSG_BODIESMAX
 
 /* The call that loads an object in an actor host: object, name, options, generation, groupStamp, ops, why. */
 const KnSignature *kn_lane_main_signature(void);
 #define KN_LANE_WHY 256u
+/* The call of KN_LANE_MOVED: as that of a message handler, but for the body's place. */
+const KnSignature *kn_lane_moved_signature(void);
 
 /* Compiled entry points for the nucleus table of a user actor, where the host refuses closures. `self` of each call
  * points to a KnThunkSelf; twelve integer arguments are passed on, however many the call has. */

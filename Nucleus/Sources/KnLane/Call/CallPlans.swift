@@ -7,6 +7,8 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
     public let handlers: UnsafeMutablePointer<CallPlan>
     public let operations: UnsafeMutablePointer<CallPlan>
     public let main: UnsafeMutablePointer<CallPlan>
+    /// Of message handlers whose body is moved.
+    public let moved: UnsafeMutablePointer<CallPlan>
     public static let callCount =
         (MemoryLayout<KnNucleus>.size - (MemoryLayout<KnNucleus>.offset(of: \.`self`) ?? 0) - 8) / 8
     public static let handlerCount = Int(K_HDL_COUNT)
@@ -18,6 +20,7 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         handlers = .allocate(capacity: CallPlans.handlerCount)
         operations = .allocate(capacity: CallPlans.operationCount)
         main = .allocate(capacity: 1)
+        moved = .allocate(capacity: 1)
         for op in 0..<CallPlans.callCount {
             guard let plan = CallPlan(kn_nucleus_signature(UInt32(op)), hasSelf: true) else { return nil }
             (calls + op).initialize(to: plan)
@@ -32,6 +35,8 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         }
         guard let plan = CallPlan(kn_lane_main_signature(), hasSelf: false) else { return nil }
         main.initialize(to: plan)
+        guard let plan = CallPlan(kn_lane_moved_signature(), hasSelf: false) else { return nil }
+        moved.initialize(to: plan)
     }
 
     /// The plan of a call towards the actor (`KnLaneMsg.op`).
@@ -40,6 +45,7 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         switch op & ~0xff {
         case KN_LANE_HANDLER: return number < CallPlans.handlerCount ? handlers + number : nil
         case KN_LANE_OP: return number < CallPlans.operationCount ? operations + number : nil
+        case KN_LANE_MOVED: return number == K_HDL_MESSAGE ? moved : nil
         case KN_LANE_MAIN: return number == 0 ? main : nil
         default: return nil
         }
@@ -63,9 +69,11 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         for kind in 0..<CallPlans.handlerCount { handlers[kind].destroy() }
         for op in 0..<CallPlans.operationCount { operations[op].destroy() }
         main.pointee.destroy()
+        moved.pointee.destroy()
         calls.deallocate()
         handlers.deallocate()
         operations.deallocate()
         main.deallocate()
+        moved.deallocate()
     }
 }

@@ -1,6 +1,7 @@
 import CChorus
 import CLane
 import KnLane
+import NucleusCore
 
 /// A handler of a user actor as the nucleus connects it: a compiled entry point of the handler's kind, whose cookie is
 /// this box with what to call where. So the nucleus treats all handlers alike and never knows the privilege.
@@ -30,10 +31,23 @@ final class HandlerBox: @unchecked Sendable {  // Sendable: constants.
         }
     }
 
+    /// Where in the actor's arena `body` is, if it is.
+    fileprivate static func place(of body: UnsafeRawPointer?, for box: UnsafeMutableRawPointer?) -> UInt64? {
+        guard let box else { return nil }
+        return Unmanaged<HandlerBox>.fromOpaque(box)._withUnsafeGuaranteedRef { box in
+            let actor = box.host.actor
+            guard let moved = Thread.current(actor.site)?.movedBody, moved.arena === actor.arena,
+                UnsafeRawPointer(moved.address) == body
+            else { return nil }
+            return moved.name
+        }
+    }
+
     /// Calls the handler in its host with the slots that `fill` adds behind the cookie.
     @inline(__always)
     fileprivate static func run(
         _ box: UnsafeMutableRawPointer?,
+        _ group: UInt32 = KN_LANE_HANDLER,
         _ fill: (UnsafeMutablePointer<UInt64>) -> Void
     ) -> Int32 {
         guard let box else { return K_EINVAL }
@@ -43,7 +57,7 @@ final class HandlerBox: @unchecked Sendable {  // Sendable: constants.
                 slots[0] = box.name.cookie
                 fill(slots)
                 return Int32(
-                    truncatingIfNeeded: box.host.downcall(KN_LANE_HANDLER | box.name.kind, box.name.function, slots))
+                    truncatingIfNeeded: box.host.downcall(group | box.name.kind, box.name.function, slots))
             }
         }
     }
@@ -63,10 +77,12 @@ private let abortEntry: KnAbortHdl = { box, thread, cookie in
 }
 
 private let messageEntry: KnMsgHdl = { box, head, annex, body, size, replyAnnex, replyBody, replySize in
-    HandlerBox.run(box) {
+    // A body that was moved is in the actor's arena already.
+    let place = size > 0 ? HandlerBox.place(of: body, for: box) : nil
+    return HandlerBox.run(box, place == nil ? KN_LANE_HANDLER : KN_LANE_MOVED) {
         $0[1] = slot(head)
         $0[2] = slot(annex)
-        $0[3] = slot(body)
+        $0[3] = place ?? slot(body)
         $0[4] = UInt64(size)
         $0[5] = slot(replyAnnex)
         $0[6] = slot(replyBody)

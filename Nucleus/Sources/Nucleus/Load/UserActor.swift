@@ -55,6 +55,11 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         let far = pair.1
         let name = actor.name
         process.withLock { $0.socket = pair.0 }
+        actor.arena = LaneArena { descriptor in
+            var note = KnLaneNote(kind: KN_LANE_NOTE_ARENA, lane: 0)
+            return kn_lane_send_fd(pair.0, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor) == 0
+        }
+        guard actor.arena != nil else { return K_ENOMEM }
         pool = LanePool { [unowned self] in makeLane($0) }
         let pid = Reaper.shared.spawning {
             let pid = Spawner.shared.run { kn_lane_spawn(path, name, far) }
@@ -105,7 +110,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         case .refused(let code): return Int64(code)
         }
         // A message's client may leave the handler behind; who calls anything else stays until the actor is gone.
-        let isMessage = op == KN_LANE_HANDLER | K_HDL_MESSAGE
+        let isMessage = op == KN_LANE_HANDLER | K_HDL_MESSAGE || op == KN_LANE_MOVED | K_HDL_MESSAGE
         if isMessage { lane.wait.begin(thread) }
         // Elsewhere the thread is somebody else's, who calls this actor for a moment.
         let isOwnThread = op == KN_LANE_HANDLER | K_HDL_THREAD
@@ -176,6 +181,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         process.withLock { $0.expected = true }
         kill()
         pool?.end()
+        (actor.arena as? LaneArena)?.retire()
     }
 
     private func kill() {

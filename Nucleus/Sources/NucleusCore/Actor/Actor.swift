@@ -28,6 +28,10 @@ public final class Actor: @unchecked Sendable {
     var defaultPort: Port!
 
     let account: MemoryAccount
+    /// Bodies of messages that are its own.
+    let bodies = Mutex(HeldBodies())
+    /// Where those of a user actor are; set before it runs.
+    public var arena: (any BodyArena)?
     /// Of a UNIX actor: calls of its threads that wait, and bytes in messages sent to it.
     let processWaits = Quota()
     /// Actors that it made, if it has no privileges.

@@ -45,6 +45,8 @@ extension Site {
         if !actor.isUnix { deleteCallObjects(actor, me) }
         // Its default port and it hold each other; servers stay in the graveyard anyhow.
         if actor.isUnix { actor.defaultPort.abandon(to: kernel) }
+        // Supervisors' threads may still be on their way out, and their memory is the nucleus' own.
+        if actor.arena != nil { _ = actor.bodies.withLock { $0.removeAll() } }
         for segment in ownSegments { release(segment, actor) }
         for segment in openCaches { actor.release(cache: segment) }
         for thread in ownThreads where thread.guest != nil { threads.remove(thread) }

@@ -77,6 +77,9 @@ struct HandlerFrame {
     let abortable: Bool
     /// Whose ipcCall it is; nil in other handlers.
     let caller: Unmanaged<Actor>?
+    /// The message's body, and the memory it is in if it was moved; nil once it is taken.
+    var body: UnsafeRawPointer?
+    var moved: Unmanaged<MessageBody>?
 
     /// Handlers that may be nested on one thread: servers that call each other in a circle do not eat its stack.
     static var most: UInt32 { 32 }
@@ -87,12 +90,14 @@ extension Thread {
     @inline(__always)
     func inside(
         _ gate: Gate, _ head: UnsafePointer<KnMsgHead>?, limit: UInt64 = .max, abortable: Bool = false,
-        caller: Unmanaged<Actor>? = nil, _ body: () -> Int32
+        caller: Unmanaged<Actor>? = nil, data: UnsafeRawPointer? = nil, moved: Unmanaged<MessageBody>? = nil,
+        _ body: () -> Int32
     ) -> Int32 {
         let outer = self.frame
         var frame = HandlerFrame(
             gate: .passUnretained(gate), head: head, outer: outer, depth: (outer?.pointee.depth ?? 0) &+ 1,
-            limit: min(limit, outer?.pointee.limit ?? .max), abortable: abortable, caller: caller)
+            limit: min(limit, outer?.pointee.limit ?? .max), abortable: abortable, caller: caller, body: data,
+            moved: moved)
         return withUnsafeMutablePointer(to: &frame) { pointer in
             self.frame = pointer
             let result = body()

@@ -75,6 +75,13 @@ extension Port {
     /// `abortable`: an abort of the thread is for the handler.
     func handle(_ message: Message, _ thread: Thread, abortable: Bool = false) {
         guard let handler else { return }
+        // A body that was moved is where its receiver can keep it.
+        let moved = message.moved
+        let body = moved.flatMap { actor.local($0, Int(message.bodySize)) }
+        if moved != nil, body == nil { message.transaction?.fail(K_ENOMEM) }
+        guard moved == nil || body != nil else { return }
+        message.moved = body
+        defer { withExtendedLifetime(body) {} }
         let transaction = message.transaction
         let capacity = transaction?.capacity ?? 0
         let annexSize = Int(K_CMSGANNEXSIZE)
@@ -84,7 +91,9 @@ extension Port {
         var size = capacity
         var head = message.head
         let began = site.trace.begin()
-        let code = thread.inside(gate, &head, abortable: abortable) {
+        let code = thread.inside(
+            gate, &head, abortable: abortable, data: message.body, moved: body.map { .passUnretained($0) }
+        ) {
             handler(
                 cookie, &head, message.annex, message.body, message.bodySize, answer, answer + annexSize, &size)
         }

@@ -39,7 +39,10 @@ extension Actor {
             var head = head(request, source, id, flags: flags)
             if port.gate.enter(site.host) || port.enterPaused(thread) {
                 let until = deadline(site.host, delay) ?? .max
-                let result = featherweight(port, &head, thread, request, reply, until: until)
+                let result =
+                    request.moved == nil
+                    ? featherweight(port, &head, thread, request, reply, until: until)
+                    : moving(port, &head, thread, request, reply, until: until)
                 port.gate.leave(site.host)
                 site.trace(call: head, op, result, reply, thread, since: began)
                 return result
@@ -94,11 +97,16 @@ extension Actor {
                 let copy = UnsafeMutableRawPointer.allocate(byteCount: Int(request.bodySize), alignment: 16)
                 defer { copy.deallocate() }
                 if let body = request.body { copy.copyMemory(from: body, byteCount: Int(request.bodySize)) }
-                return thread.inside(port.gate, &head, limit: until, abortable: abortable, caller: caller) {
+                return thread.inside(
+                    port.gate, &head, limit: until, abortable: abortable, caller: caller, data: copy
+                ) {
                     handler(cookie, &head, annex, copy, request.bodySize, answer, reply.body, &size)
                 }
             }
-            return thread.inside(port.gate, &head, limit: until, abortable: abortable, caller: caller) {
+            return thread.inside(
+                port.gate, &head, limit: until, abortable: abortable, caller: caller, data: request.body,
+                moved: request.moved
+            ) {
                 handler(
                     cookie, &head, annex, request.body ?? UnsafeRawPointer(site.zeros), request.bodySize, answer,
                     reply.body, &size)
@@ -108,6 +116,23 @@ extension Actor {
         if size > capacity { return reply.body == nil ? K_OK : K_ETOOBIG }
         reply.size?.pointee = size
         return K_OK
+    }
+
+    /// The body is where the server can keep it.
+    @inline(never)
+    private func moving(
+        _ port: Port, _ head: inout KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace,
+        until: UInt64
+    ) -> Int32 {
+        guard let moved = request.moved?.takeUnretainedValue(),
+            let body = port.actor.local(moved, Int(request.bodySize))
+        else { return K_ENOMEM }
+        return withExtendedLifetime(body) {
+            let local = Request(
+                source: request.source, dest: request.dest, mode: request.mode, annex: request.annex,
+                body: UnsafeRawPointer(body.address), bodySize: request.bodySize, moved: .passUnretained(body))
+            return featherweight(port, &head, thread, local, reply, until: until)
+        }
     }
 
     /// What a handler's error means: it may have been cut short.
@@ -128,7 +153,9 @@ extension Actor {
         let transaction = Transaction(
             .thread(thread), head.transId, annex: reply.annex, body: reply.body, capacity: reply.capacity)
         let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
-        let message = Message(head, transaction, port, order: order, annex: request.annex, body: request.body)
+        let message = Message(
+            head, transaction, port, order: order, annex: request.annex, body: request.body,
+            moved: request.moved?.takeUnretainedValue())
         thread.arm(abortable: abortable)
         let sent = port.enqueue(message)
         guard sent == K_OK else {

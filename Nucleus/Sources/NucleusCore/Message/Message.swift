@@ -13,27 +13,30 @@ final class Message: @unchecked Sendable {
     /// Of all messages of the site, for "oldest first" over several ports.
     let order: UInt64
     var bodyTaken = false
+    /// The memory of a body that is moved, until it is taken.
+    var moved: MessageBody?
     /// Who received it, and the port's LI there.
     var holder: Actor?
     var li: KnPortLid = 0
 
     init(
         _ head: KnMsgHead, _ transaction: Transaction?, _ port: Port, order: UInt64, annex source: UnsafeRawPointer?,
-        body: UnsafeRawPointer?
+        body: UnsafeRawPointer?, moved: MessageBody? = nil
     ) {
+        self.moved = moved
         self.head = head
         self.transaction = transaction
         self.port = port
         self.order = order
         bodySize = head.bodySize
         let annexSize = Int(K_CMSGANNEXSIZE)
-        annex = .allocate(byteCount: annexSize + Int(head.bodySize), alignment: 16)
+        annex = .allocate(byteCount: annexSize + (moved == nil ? Int(head.bodySize) : 0), alignment: 16)
         if let source {
             annex.copyMemory(from: source, byteCount: annexSize)
         } else {
             annex.initializeMemory(as: UInt8.self, repeating: 0, count: annexSize)
         }
-        if let body, head.bodySize > 0 {
+        if let body, head.bodySize > 0, moved == nil {
             (annex + annexSize).copyMemory(from: body, byteCount: Int(head.bodySize))
         }
     }
@@ -55,7 +58,7 @@ final class Message: @unchecked Sendable {
         annex.deallocate()
     }
 
-    var body: UnsafeMutableRawPointer { annex + Int(K_CMSGANNEXSIZE) }
+    var body: UnsafeMutableRawPointer { moved?.address ?? annex + Int(K_CMSGANNEXSIZE) }
 
     /// Nobody waits for the answer any more.
     var isStale: Bool { transaction.map { !$0.isOpen } ?? false }

@@ -9,6 +9,8 @@ struct Request {
     let annex: UnsafeRawPointer?
     let body: UnsafeRawPointer?
     let bodySize: UInt32
+    /// The memory of the body, if that is moved. Held by who makes the request.
+    var moved: Unmanaged<MessageBody>?
 
     /// What MiX calls the operation: how requests are told apart in the black box.
     @inline(__always) var op: UInt32 { annex?.loadUnaligned(as: UInt32.self) ?? 0 }
@@ -68,7 +70,9 @@ extension Actor {
     /// The code of what was traced as dropped.
     private func post(_ head: KnMsgHead, _ port: Port, _ request: Request) -> Int32 {
         let order = site.messageOrder.wrappingAdd(1, ordering: .relaxed).newValue
-        let message = Message(head, nil, port, order: order, annex: request.annex, body: request.body)
+        // Of many receivers each gets a copy.
+        let moved = request.mode == K_BROADMODE ? nil : request.moved?.takeUnretainedValue()
+        let message = Message(head, nil, port, order: order, annex: request.annex, body: request.body, moved: moved)
         let code = port.enqueue(message)
         if code != K_OK, !port.isAway { site.traceDropped(port.ui, code) }
         return code

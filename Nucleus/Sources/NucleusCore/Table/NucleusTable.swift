@@ -29,6 +29,7 @@ enum NucleusTable {
         timers(&table.pointee)
         memory(&table.pointee)
         morePorts(&table.pointee)
+        moves(&table.pointee)
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

@@ -70,6 +70,11 @@ extension Thread {
     public func giveTurn(_ code: Int32) -> Bool { complete(code) }
 }
 
+extension Thread {
+    /// The memory of the body of the message that the thread handles, if that was moved.
+    public var movedBody: MessageBody? { frame?.pointee.moved?.takeUnretainedValue() }
+}
+
 /// A handler in a user actor that goes on although its client has left.
 public protocol LeftHandler: AnyObject, Sendable {
     /// Does for the handler what the client did, until it returns.
@@ -89,6 +94,8 @@ private final class Replacement: WorkItem {
     private let left: any LeftHandler
     private let gate: Gate?
     private let head: KnMsgHead?
+    /// It may still be looked at, and taken.
+    private let moved: MessageBody?
     private let aborted: Bool
 
     init(_ left: any LeftHandler, _ frame: HandlerFrame?, aborted: Bool) {
@@ -96,6 +103,7 @@ private final class Replacement: WorkItem {
         self.aborted = aborted
         gate = frame?.gate.takeUnretainedValue()
         head = frame?.head?.pointee
+        moved = frame?.moved?.takeUnretainedValue()
         gate?.hold()
     }
 
@@ -103,7 +111,8 @@ private final class Replacement: WorkItem {
         if aborted { thread.putBackAbort() }
         if let gate {
             if var head {
-                _ = thread.inside(gate, &head) { finish() }
+                let data = moved.map { UnsafeRawPointer($0.address) }
+                _ = thread.inside(gate, &head, data: data, moved: moved.map { .passUnretained($0) }) { finish() }
             } else {
                 _ = thread.inside(gate, nil) { finish() }
             }

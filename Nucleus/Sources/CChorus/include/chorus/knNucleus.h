@@ -230,6 +230,23 @@ typedef struct KnNucleus {
     /* Messages received from the port since it came to its actor, plus one: what portMigrate would say. */
     int32_t (*portGetSeqNum)(void *self, const KnCap *actor, KnPortLid li, uint32_t *seqNum);
 
+    /* --- bodies of messages that are moved --- */
+    /* Memory for a body of up to `size` bytes (at most K_CMSGSIZEMAX), in the caller's address space. It is the caller's
+     * until it is freed or sent. An actor holds at most K_MSG_BODIESMAX bytes (K_ENOMEM). Not for UNIX actors. */
+    int32_t (*msgAllocate)(void *self, uint32_t size, VmAddr *body);
+    int32_t (*msgFree)(void *self, VmAddr body);
+    /* The body of the message being handled, or of the current one after ipcReceive without a body, becomes the caller's:
+     * moved ones as they are. Once (K_ENOMSG). *body 0: there is none. */
+    int32_t (*msgTake)(void *self, VmAddr *body, uint32_t *size);
+    /* As ipcSend and ipcCall, with a body of msgAllocate's or msgTake's, which is gone: K_EUNKNOWN if it is not the
+     * caller's, K_EINVAL if it has less than bodySize. It stays the caller's when the message never left (K_EINVAL,
+     * K_EFAULT, K_ETOOBIG, K_EUNKNOWN, K_EUNREACHABLE, K_EFULL). */
+    int32_t (*ipcSendMove)(void *self, KnPortLid src, const KnIpcDest *dest, uint32_t mode, const void *annex, VmAddr body,
+                           uint32_t bodySize);
+    int32_t (*ipcCallMove)(void *self, KnPortLid src, const KnIpcDest *dest, uint32_t mode, const void *annex, VmAddr body,
+                           uint32_t bodySize, void *replyAnnex, void *replyBody, uint32_t *replySize, uint32_t flags,
+                           int32_t delay);
+
     /* === end of ABI 1.1 === */
 } KnNucleus;
 

@@ -179,6 +179,13 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         /* --- ports --- */
         SIG_("portGetSeqNum", CAP_, I32_, OUT_(uint32_t)),
 
+        /* --- bodies of messages that are moved --- */
+        SIG_("msgAllocate", U32_, OUT_(VmAddr)),
+        SIG_("msgFree", U64_),
+        SIG_("msgTake", OUT_(VmAddr), OUT_(uint32_t)),
+        SIG_("ipcSendMove", I32_, IN_(KnIpcDest), U32_, ANNEXIN_, U64_, U32_),
+        SIG_("ipcCallMove", I32_, IN_(KnIpcDest), U32_, ANNEXIN_, U64_, U32_, ANNEXOUT_, OUTR_(8, 1), IO_(uint32_t), U32_, I32_),
+
         /* === end of ABI 1.1 === */
     };
     _Static_assert(sizeof table / sizeof table[0] == K_NUCLEUS_CALLS, "one signature a nucleus call");

@@ -280,5 +280,8 @@ typedef struct KnLcStat {     /* a local cache (lcStat) */
     uint32_t opened, mapped;  /* lcOpen holds and regions */
 } KnLcStat;
 
+/* --- messages --- */
+#define K_MSG_BODIESMAX 0x4000000u /* bytes of moved bodies (msgAllocate, msgTake) that an actor may hold */
+
 /* === end of ABI 1.1 === */
 #endif

@@ -29,7 +29,7 @@ let package = Package(
         .testTarget(name: "MachineLinuxTests", dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus"]),
         .testTarget(
             name: "KnLaneTests",
-            dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "MachineLinux", "ChorusActorHost"],
+            dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "NucleusCore", "MachineLinux", "ChorusActorHost"],
             exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6]

@@ -14,6 +14,7 @@ enum Fixture {
     /// Its handlers do not come back.
     static let stuck: String? = build("stuck")
     static let bodies: String? = build("bodies")
+    static let errors: String? = build("errors")
     static let mover: String? = build("mover")
 
     private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
@@ -24,7 +25,9 @@ enum Fixture {
         let directory = String(here[..<slash])
         let output = path(name)
         atexit {
-            for name in ["server", "abi10", "threads", "stuck", "bodies", "mover"] { unlink(Fixture.path(name)) }
+            for name in ["server", "abi10", "threads", "stuck", "bodies", "errors", "mover"] {
+                unlink(Fixture.path(name))
+            }
         }
         let line =
             "cc -shared -fPIC -O1 -D_GNU_SOURCE -I '\(directory)/../../Sources/CChorus/include' "

@@ -138,6 +138,7 @@ extension Actor {
     /// What a handler's error means: it may have been cut short.
     @inline(never)
     private func failure(_ code: Int32, _ port: Port, _ until: UInt64) -> Int32 {
+        if isDeleted { return K_EDEADACTOR }
         if port.actor.isDeleted { return K_EDEADSERVER }
         let evicted = port.gate.evicted.load(ordering: .acquiring)
         if evicted != 0 { return evicted }
@@ -164,6 +165,8 @@ extension Actor {
         }
         let code = thread.sleep(self, "ipcCall", abortable: abortable, deadline: deadline(site.host, delay))
         let result = transaction.close(code, reply.size)
+        // Given up: it does not fill the queue.
+        if code != K_OK { port.forget(message) }
         // Told apart from a port that was gone before the request reached it.
         if result == K_EPORTDELETED { return K_EREQUEUED }
         return result == RemoteCode.noMember ? K_EUNREACHABLE : result

@@ -31,6 +31,15 @@ extension Port {
         return successor.enqueue(message, fresh: fresh)
     }
 
+    /// Nobody waits for the answer to `message` any more: if it is still here, it goes. One that has gone on elsewhere is
+    /// left out where it is received.
+    func forget(_ message: Message) {
+        _ = withRoom { [self] _, _ in
+            guard !queue.remove(where: { $0 === message }).isEmpty else { return }
+            if backlog > 0 { backlog -= 1 }
+        }
+    }
+
     /// Messages without an answer that a port keeps while its owner is paused.
     private static var pausedQueue: Int { 4096 }
 

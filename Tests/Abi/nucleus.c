@@ -80,6 +80,15 @@ SIZE(KnSignature, 112)
     AT(KnSignature, name, 0) AT(KnSignature, ret, 8) AT(KnSignature, count, 9) AT(KnSignature, flags, 10)
     AT(KnSignature, args, 12)
 
+/* knHandlers.h, since ABI 1.1 */
+SIZE(KnTrapEntry, 104)
+    AT(KnTrapEntry, handler, 0) AT(KnTrapEntry, name, 8) AT(KnTrapEntry, count, 32) AT(KnTrapEntry, binding, 36)
+    AT(KnTrapEntry, args, 40)
+SIZE(KnException, 224)
+    AT(KnException, service, 0) AT(KnException, answer, 4) AT(KnException, actor, 8) AT(KnException, thread, 16)
+    AT(KnException, number, 20) AT(KnException, code, 24) AT(KnException, address, 32) AT(KnException, context, 40)
+IS(K_TRAPARGMAX, 8) IS(K_TRAPWORDS, 6) IS(KN_EXCEPTION, 0x45584331)
+
 /* knActor.h */
 GROWS(KnActorArgs, 32)
     AT(KnActorArgs, size, 0) AT(KnActorArgs, privilege, 4) AT(KnActorArgs, name, 8) AT(KnActorArgs, options, 16)

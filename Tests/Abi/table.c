@@ -51,6 +51,10 @@ IS(COUNT_1_0, 91)
     /* --- bodies of messages that are moved --- */ \
     X(msgAllocate) X(msgFree) X(msgTake) X(ipcSendMove) X(ipcCallMove) \
     \
+    /* --- traps, exceptions --- */ \
+    X(svTrapTable) X(trapRaise) X(trapEntry) X(svActorExcHandlerConnect) X(svActorExcHandlerDisconnect)           \
+    X(actorExcPort) \
+    \
     /* --- end --- */
 
 enum { FIRST_1_1 = COUNT_1_0 - 1, CALLS_1_1(PLACE) COUNT_1_1 };

@@ -16,6 +16,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
     /// Where bodies are that the actor holds; written before the first worker starts. The nucleus knows them by place.
     private var arena: UInt64 = 0
     private let bodyCalls: BodyCalls
+    let traps: HostTraps
     private(set) var table: LaneTable?
 
     init?(name: String, socket: Int32) {
@@ -26,6 +27,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
         self.plans = plans
         current = key
         bodyCalls = BodyCalls(plans)
+        traps = HostTraps(plans)
         table = LaneTable(plans, self, closures: getenv("CHORUS_NO_CLOSURES") == nil)
     }
 
@@ -70,9 +72,12 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
         return failed == 0
     }
 
+    var currentLane: Unmanaged<Lane>? { pthread_getspecific(current).map { Unmanaged<Lane>.fromOpaque($0) } }
+
     fileprivate func work(on lane: Lane) {
         pthread_setspecific(current, Unmanaged.passUnretained(lane).toOpaque())
         lane.worker = kn_lane_thread()
+        if kn_lane_fault_stack() != 0 { kn_lane_complain("chorus-actor-host: \(name): no stack for faults\n") }
         lane.run(self)
     }
 }
@@ -95,6 +100,10 @@ extension ActorHost: CallSink {
         }
         let plan = plans.calls + Int(op)
         return Unmanaged<Lane>.fromOpaque(lane)._withUnsafeGuaranteedRef { lane in
+            lane.isCalling = true
+            defer { lane.isCalling = false }
+            if op == traps.raise { return traps.raise(lane, self, slots) }
+            if op == traps.table { return traps.connect(lane, self, slots) }
             guard plan.pointee.descriptor >= 0 else {
                 if let position = bodyCalls.given(op) { slots[position] &-= arena }
                 let result = lane.call(op, 0, plan, slots, self)
@@ -125,6 +134,10 @@ extension ActorHost: LaneServer {
         if op == KN_LANE_MAIN { return Int64(loadObject(slots)) }
         guard let function = UnsafeRawPointer(bitPattern: UInt(target)) else { return Int64(K_EINVAL) }
         if op & ~0xff == KN_LANE_MOVED { slots[3] &+= arena }
+        // The nucleus may call while it is called.
+        let wasCalling = lane.isCalling
+        lane.isCalling = false
+        defer { lane.isCalling = wasCalling }
         return plan.pointee.call(function, slots)
     }
 }

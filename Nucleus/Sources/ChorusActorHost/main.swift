@@ -12,5 +12,6 @@ else {
 guard kn_lane_die_with(parent) == 0, let host = ActorHost(name: CommandLine.arguments[1], socket: socket) else {
     _exit(1)
 }
+host.catchFaults()
 host.receiveLanes()
 _exit(0)

@@ -17,6 +17,13 @@ enum Fixture {
     static let errors: String? = build("errors")
     static let mover: String? = build("mover")
 
+    /// Faults on demand.
+    static let faults: String? = build("faults")
+    /// Its handlers come and go.
+    static let gates: String? = build("gates")
+    /// Answers and raises traps of its own.
+    static let traps: String? = build("traps")
+
     private static func path(_ name: String) -> String { "/tmp/kn-\(name)-\(getpid()).so" }
 
     private static func build(_ name: String) -> String? {
@@ -25,7 +32,9 @@ enum Fixture {
         let directory = String(here[..<slash])
         let output = path(name)
         atexit {
-            for name in ["server", "abi10", "threads", "stuck", "bodies", "errors", "mover"] {
+            for name in [
+                "server", "abi10", "threads", "stuck", "bodies", "errors", "mover", "traps", "faults", "gates",
+            ] {
                 unlink(Fixture.path(name))
             }
         }

@@ -41,11 +41,12 @@ static int32_t ignoreMessage(void *c, const KnMsgHead *h, const void *a, const v
     return K_OK;
 }
 static int32_t ignoreWord(void *c, uint32_t w) { (void)c, (void)w; return K_OK; }
+static int32_t ignoreFault(void *c, KnException *e) { (void)c, (void)e; return K_OK; }
 static void ignoreThread(void *c) { (void)c; }
 
 static uint64_t handler(uint32_t kind) {
     void *known[] = { (void *)ignoreTrap, (void *)ignoreExc, (void *)ignoreAbort, (void *)ignoreMessage,
-                      (void *)ignoreWord, (void *)ignoreThread, (void *)ignoreWord };
+                      (void *)ignoreWord, (void *)ignoreThread, (void *)ignoreWord, (void *)ignoreFault };
     return kind < sizeof known / sizeof *known ? (uint64_t)(uintptr_t)known[kind] : 0;
 }
 

@@ -6,8 +6,19 @@ import Synchronization
 final class Filter: Sendable {
     private let nucleus: Nucleus
     private let window = Mutex<[Int32]>([])
+    private let result = Mutex(PipelineResult())
+    /// There is a result; it has been shown.
+    private let finished: KnSem
+    private let shown: KnSem
 
-    init(_ nucleus: Nucleus) { self.nucleus = nucleus }
+    /// nil: no memory.
+    init?(_ nucleus: Nucleus) {
+        var (finished, shown) = (KnSem(), KnSem())
+        guard nucleus.semInit(&finished, 0) == K_OK, nucleus.semInit(&shown, 0) == K_OK else { return nil }
+        self.nucleus = nucleus
+        self.finished = finished
+        self.shown = shown
+    }
 
     /// K_OK, or what went wrong.
     func connect(stamp: UInt32) -> Int32 {
@@ -28,6 +39,8 @@ final class Filter: Sendable {
                 return K_OK
             }, Unmanaged.passUnretained(self).toOpaque())
         guard handled >= 0 else { return handled }
+        let trapped = connectTrap()
+        guard trapped >= 0 else { return trapped }
         return nucleus.grpPortInsert(&group, &port)
     }
 
@@ -40,12 +53,57 @@ final class Filter: Sendable {
     }
 }
 
+/// The trap: each handler is a C function, described by what it takes. They run on the thread of who raises the trap, which
+/// may wait in them.
+extension Filter {
+    private func connectTrap() -> Int32 {
+        let finish: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<PipelineResult>?) -> Int32 = { own, result in
+            guard let own, let result else { return K_EFAULT }
+            return Unmanaged<Filter>.fromOpaque(own).takeUnretainedValue().finish(result.pointee)
+        }
+        let take: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<PipelineResult>?) -> Int32 = { own, place in
+            guard let own, let place else { return K_EFAULT }
+            return Unmanaged<Filter>.fromOpaque(own).takeUnretainedValue().take(&place.pointee)
+        }
+        let show: @convention(c) (UnsafeMutableRawPointer?) -> Int32 = { own in
+            guard let own else { return K_EFAULT }
+            return Unmanaged<Filter>.fromOpaque(own).takeUnretainedValue().isShown()
+        }
+        // In the order of the numbers in pipeline.h.
+        let entries = [
+            KnTrapEntry("finish", [.one(K_IN, PipelineResult.self)], handler: unsafeBitCast(finish, to: UnsafeRawPointer.self)),
+            KnTrapEntry("result", [.one(K_OUT, PipelineResult.self)], handler: unsafeBitCast(take, to: UnsafeRawPointer.self)),
+            KnTrapEntry("shown", [], handler: unsafeBitCast(show, to: UnsafeRawPointer.self)),
+        ]
+        return nucleus.svTrapTable(PIPELINE_TRAP, entries, UInt32(entries.count), Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private func finish(_ now: PipelineResult) -> Int32 {
+        result.withLock { $0 = now }
+        var (finished, shown) = (finished, shown)
+        let told = nucleus.semV(&finished)
+        return told < 0 ? told : nucleus.semP(&shown, K_NOTIMEOUT)
+    }
+
+    private func take(_ place: inout PipelineResult) -> Int32 {
+        var finished = finished
+        let code = nucleus.semP(&finished, K_NOTIMEOUT)
+        if code == K_OK { place = result.withLock { $0 } }
+        return code
+    }
+
+    private func isShown() -> Int32 {
+        var shown = shown
+        return nucleus.semV(&shown)
+    }
+}
+
 @c(kn_actor_main)
 public func filterMain(
     _ nucleus: UnsafePointer<KnNucleus>?, _ args: UnsafePointer<KnActorArgs>?, _ ops: UnsafeMutablePointer<KnActorOps>?
 ) -> Int32 {
     guard let nucleus, let args, let ops else { return K_EINVAL }
-    let filter = Filter(Nucleus(nucleus))
+    guard let filter = Filter(Nucleus(nucleus)) else { return K_ENOMEM }
     let code = filter.connect(stamp: args.pointee.groupStamp)
     guard code >= 0 else { return code }
     ops.pointee.instance = Unmanaged.passRetained(filter).toOpaque()

@@ -1,6 +1,5 @@
-/* source.c: measures something at a steady rate, has each sample filtered, and keeps the deadline. In the end it says how
- * that went and ends the site: 0 if no sample was wrong. Options: period (ms), samples. */
-#include <stdio.h>
+/* source.c: measures something at a steady rate, has each sample filtered, and keeps the deadline. When somebody has
+ * shown how that went, it ends the site: 0 if no sample was wrong. Options: period (ms), samples. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -49,11 +48,10 @@ static void run(void *argument) {
         if (s->took[i] > s->period * 1000000ull) late++;
     }
     qsort(s->took, s->samples, sizeof *s->took, byTime);
-    fprintf(stderr, "pipeline: %lu / %lu / %lu ns (least, middle, most), %u late\n", (unsigned long)s->took[0],
-            (unsigned long)s->took[s->samples / 2], (unsigned long)s->took[s->samples - 1], late);
-    printf("%u samples, %u wrong\n", s->samples, wrong);
-    fflush(stdout);
-    n->sysShutdown(n->self, wrong ? 1 : 0);
+    PipelineResult result = { s->samples, wrong, late, (uint32_t)s->took[0], (uint32_t)s->took[s->samples / 2],
+                              (uint32_t)s->took[s->samples - 1] };
+    int32_t r = kn_trapRaise(n, PIPELINE_TRAP, PIPELINE_FINISH, (uintptr_t)&result);
+    n->sysShutdown(n->self, wrong || r != K_OK ? 1 : 0);
 }
 
 static uint32_t option(const char *options, const char *key, uint32_t otherwise) {

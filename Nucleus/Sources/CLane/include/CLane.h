@@ -24,6 +24,13 @@
 #define KN_LANE_OP 0x200u       /* | position in KnActorOps; target = the function */
 #define KN_LANE_MOVED 0x400u    /* a message handler whose body is moved: of the body, its place in the actor's arena travels */
 #define KN_LANE_MAIN 0x300u     /* open the object and run kn_actor_main */
+/* Both ways, | the number that the receiver has given the signature: a trap. Towards the actor: the function is the target.
+ * Towards the nucleus: trap << 32 | number, and KN_LANE_STALE if the signature is no more what it was. */
+#define KN_LANE_TRAP 0x10000u
+/* Towards the nucleus: an exception of the calling thread, and where (kn_lane_fault_signature). K_CONTEXT: it goes on. */
+#define KN_LANE_FAULT 0x500u
+#define KN_LANE_WHERE 256u
+#define KN_LANE_STALE (-1998)
 
 /* One direction's doorbell. `bell` changes with every message, and when a waiting side is to look around; `asleep` is set by the side that waits for them; `processor` is
  * where the side that rings ran last. 128 bytes, since neighbouring lines are fetched in pairs. */
@@ -117,6 +124,14 @@ int32_t kn_lane_spawn(const char *path, const char *name, int32_t socket);
 int32_t kn_lane_socketpair(int32_t pair[2]);
 /* In the host: dies when the nucleus dies, and leaves the terminal's signals to it. Negative if it is dead already. */
 int32_t kn_lane_die_with(int32_t parent);
+
+/* From now on `handler` is asked, in a signal handler, about faults of this process; K_CONTEXT: the thread goes on with the
+ * exception's context, else the process dies of the signal. */
+typedef int32_t (*KnLaneFaultHdl)(void *own, KnException *exception, const char *where);
+void kn_lane_catch_faults(KnLaneFaultHdl handler, void *own);
+/* Gives the calling thread a stack for that. 0, or -errno. */
+int32_t kn_lane_fault_stack(void);
+const KnSignature *kn_lane_fault_signature(void);
 
 /* Path of the object that holds `address`, or NULL. */
 const char *kn_lane_object(const void *address);

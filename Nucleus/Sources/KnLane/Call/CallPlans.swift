@@ -9,6 +9,8 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
     public let main: UnsafeMutablePointer<CallPlan>
     /// Of message handlers whose body is moved.
     public let moved: UnsafeMutablePointer<CallPlan>
+    public let fault: UnsafeMutablePointer<CallPlan>
+    public let traps: TrapPlans
     public static let callCount =
         (MemoryLayout<KnNucleus>.size - (MemoryLayout<KnNucleus>.offset(of: \.`self`) ?? 0) - 8) / 8
     public static let handlerCount = Int(K_HDL_COUNT)
@@ -16,11 +18,14 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
 
     /// nil when a signature of the headers contradicts itself: a build error in all but name.
     public init?() {
+        guard let traps = TrapPlans() else { return nil }
+        self.traps = traps
         calls = .allocate(capacity: CallPlans.callCount)
         handlers = .allocate(capacity: CallPlans.handlerCount)
         operations = .allocate(capacity: CallPlans.operationCount)
         main = .allocate(capacity: 1)
         moved = .allocate(capacity: 1)
+        fault = .allocate(capacity: 1)
         for op in 0..<CallPlans.callCount {
             guard let plan = CallPlan(kn_nucleus_signature(UInt32(op)), hasSelf: true) else { return nil }
             (calls + op).initialize(to: plan)
@@ -37,10 +42,13 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         main.initialize(to: plan)
         guard let plan = CallPlan(kn_lane_moved_signature(), hasSelf: false) else { return nil }
         moved.initialize(to: plan)
+        guard let plan = CallPlan(kn_lane_fault_signature(), hasSelf: false) else { return nil }
+        fault.initialize(to: plan)
     }
 
     /// The plan of a call towards the actor (`KnLaneMsg.op`).
     public func downward(_ op: UInt32) -> UnsafeMutablePointer<CallPlan>? {
+        if op & KN_LANE_TRAP != 0 { return traps.plan(op & ~KN_LANE_TRAP) }
         let number = Int(op & 0xff)
         switch op & ~0xff {
         case KN_LANE_HANDLER: return number < CallPlans.handlerCount ? handlers + number : nil
@@ -70,10 +78,12 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         for op in 0..<CallPlans.operationCount { operations[op].destroy() }
         main.pointee.destroy()
         moved.pointee.destroy()
+        fault.pointee.destroy()
         calls.deallocate()
         handlers.deallocate()
         operations.deallocate()
         main.deallocate()
         moved.deallocate()
+        fault.deallocate()
     }
 }

@@ -33,6 +33,8 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
     var depth: UInt32 = 0
     /// The call whose caller has left; 0: none.
     var leftCall: UInt32 = 0
+    /// Of the actor's side: its thread is inside a nucleus call, with the frames in use.
+    public var isCalling = false
     var scratch: Scratch
     private let policy: LanePolicy
     private let dead = Atomic<Bool>(false)

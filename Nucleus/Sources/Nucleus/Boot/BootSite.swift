@@ -32,6 +32,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         site = Site(
             host: host, number: args.siteNumber, name: args.name.map { String(cString: $0) } ?? "site", secret: domain)
         site.log = BootSite.logger(args, silent)
+        site.trapBinder = LaneTrapBinder(plans)
         actorHostPath = Neighbours.find("chorus-actor-host", args.actorHostPath)
         if let zygote = Neighbours.find("chorus-zygote", args.zygotePath) { connectGuests(zygote) }
     }

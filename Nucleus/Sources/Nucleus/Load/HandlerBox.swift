@@ -27,6 +27,7 @@ final class HandlerBox: @unchecked Sendable {  // Sendable: constants.
         case K_HDL_EVENT: UInt64(UInt(bitPattern: unsafeBitCast(eventEntry, to: Int.self)))
         case K_HDL_THREAD: UInt64(UInt(bitPattern: unsafeBitCast(threadEntry, to: Int.self)))
         case K_HDL_INTERRUPT: UInt64(UInt(bitPattern: unsafeBitCast(interruptEntry, to: Int.self)))
+        case K_HDL_FAULT: UInt64(UInt(bitPattern: unsafeBitCast(faultEntry, to: Int.self)))
         default: 0
         }
     }
@@ -95,3 +96,5 @@ private let eventEntry: KnEvtHdl = { box, bits in HandlerBox.run(box) { $0[1] = 
 private let threadEntry: KnThreadHdl = { box in _ = HandlerBox.run(box) { _ in } }
 
 private let interruptEntry: KnIntrHdl = { box, line in HandlerBox.run(box) { $0[1] = UInt64(line) } }
+
+private let faultEntry: KnActorExcHdl = { box, exception in HandlerBox.run(box) { $0[1] = slot(exception) } }

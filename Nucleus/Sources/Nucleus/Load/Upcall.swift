@@ -6,13 +6,25 @@ import KnLane
 /// Calls of the user actor up to the nucleus.
 extension UserActor: LaneServer {
     func plan(_ op: UInt32) -> UnsafeMutablePointer<CallPlan>? {
-        op < CallPlans.callCount ? plans.calls + Int(op) : nil
+        if op < CallPlans.callCount { return plans.calls + Int(op) }
+        if op == KN_LANE_FAULT { return plans.fault }
+        return op & KN_LANE_TRAP != 0 ? plans.traps.plan(op & ~KN_LANE_TRAP) : nil
     }
 
     func perform(
         _ lane: Lane, _ op: UInt32, _ target: UInt64, _ plan: UnsafeMutablePointer<CallPlan>,
         _ slots: UnsafeMutablePointer<UInt64>, _ lengths: Lengths
     ) -> Int64 {
+        if op & KN_LANE_TRAP != 0 {
+            // The cookie's place is empty on the way here.
+            let code = actor.site.raise(
+                UInt32(truncatingIfNeeded: target >> 32), UInt32(truncatingIfNeeded: target), by: actor,
+                signature: op & ~KN_LANE_TRAP, slots + 1)
+            return Int64(code)
+        }
+        if op == KN_LANE_FAULT { return fault(slots) }
+        // Its arguments may be pointers: they are brought here by the signature of what is raised, or not at all.
+        if op == trapRaise { return Int64(K_ENOSYS) }
         let table = UnsafeRawPointer(actor.table)
         let members = table + MemoryLayout<KnNucleus>.size - CallPlans.callCount * 8
         guard let function = members.load(fromByteOffset: Int(op) * 8, as: UnsafeRawPointer?.self) else {
@@ -25,6 +37,13 @@ extension UserActor: LaneServer {
         let result = plan.pointee.call(function, self: own, slots)
         if let deleted, result >= 0 { boxes.eventDeleted(deleted) }
         return result
+    }
+
+    private func fault(_ slots: UnsafeMutablePointer<UInt64>) -> Int64 {
+        guard let exception = UnsafeMutablePointer<KnException>(bitPattern: UInt(slots[0])),
+            let place = UnsafePointer<CChar>(bitPattern: UInt(slots[1]))
+        else { return Int64(K_EFAULT) }
+        return Int64(actor.decide(&exception.pointee, at: String(cString: place)) ? K_CONTEXT : K_OK)
     }
 
     /// A call that takes a handler: the function of the host process becomes an entry point and a box of ours.

@@ -15,6 +15,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
     let boxes = HandlerBoxes()
     let eventCreate: UInt32
     let eventDelete: UInt32
+    let trapRaise: UInt32
     private let willSleep: (@Sendable () -> Void)?
     private let process = Mutex(Process())
     private let operations = Mutex<OperationTable>(OperationTable())
@@ -37,6 +38,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         self.willSleep = willSleep
         eventCreate = UInt32(plans.call(named: "eventCreate") ?? CallPlans.callCount)
         eventDelete = UInt32(plans.call(named: "eventDelete") ?? CallPlans.callCount)
+        trapRaise = UInt32(plans.call(named: "trapRaise") ?? CallPlans.callCount)
     }
 
     deinit {
@@ -102,22 +104,33 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
 
     /// A result of the actor, or a `K_*` code; K_EDEADSERVER when its process is gone.
     func downcall(_ op: UInt32, _ target: UInt64, _ slots: UnsafeMutablePointer<UInt64>) -> Int64 {
-        guard let plan = plans.downward(op), let pool else { return Int64(K_EDEADSERVER) }
+        guard let plan = plans.downward(op) else { return Int64(K_ENOSYS) }
+        return downcall(op, target, slots, plan)
+    }
+
+    func downcall(
+        _ op: UInt32, _ target: UInt64, _ slots: UnsafeMutablePointer<UInt64>, _ plan: UnsafeMutablePointer<CallPlan>
+    ) -> Int64 {
+        guard let pool else { return Int64(K_EDEADSERVER) }
         let thread = Thread.current(actor.site, in: actor)
         let lane: UpcallLane
         switch pool.take(thread) {
         case .lane(let taken): lane = taken
         case .refused(let code): return Int64(code)
         }
-        // A message's client may leave the handler behind; who calls anything else stays until the actor is gone.
-        let isMessage = op == KN_LANE_HANDLER | K_HDL_MESSAGE || op == KN_LANE_MOVED | K_HDL_MESSAGE
-        if isMessage { lane.wait.begin(thread) }
+        // The client of a message or a trap may leave the handler behind; who calls anything else stays until the actor is
+        // gone.
+        let isClients =
+            op == KN_LANE_HANDLER | K_HDL_MESSAGE || op == KN_LANE_MOVED | K_HDL_MESSAGE || op & KN_LANE_TRAP != 0
+            || (op == KN_LANE_HANDLER | K_HDL_TRAP || op == KN_LANE_HANDLER | K_HDL_FAULT)
+                && thread.handlerBound.isAbortable
+        if isClients { lane.wait.begin(thread) }
         // Elsewhere the thread is somebody else's, who calls this actor for a moment.
         let isOwnThread = op == KN_LANE_HANDLER | K_HDL_THREAD
         if isOwnThread { thread.setPeer(LanePeer(lane.lane, process: process.withLock { $0.pid })) }
         let result = lane.lane.call(op, target, plan, slots, self)
         if isOwnThread { thread.setPeer(nil) }
-        let passesAbort = isMessage && lane.wait.end(thread, result)
+        let passesAbort = isClients && lane.wait.end(thread, result)
         if lane.lane.isLeft {
             actor.site.takeOver(LeftUpcall(self, lane), from: thread, aborted: passesAbort)
         } else {

@@ -53,6 +53,8 @@ public final class Actor: @unchecked Sendable {
         /// Local caches that it has open.
         var caches: [Int32: Segment] = [:]
         var lastCache: Int32 = 0
+        /// Who is asked about its exceptions.
+        var exceptionPort: KnUniqueId?
     }
 
     init(

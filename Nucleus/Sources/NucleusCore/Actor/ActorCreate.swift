@@ -64,6 +64,8 @@ extension Site {
         for event in ownEvents { event.gate.close() }
         for event in ownEvents { event.gate.drain(host, own: me.map { $0.entries(event.gate) } ?? 0) }
         for line in interrupts.all { line.disconnectAll(of: actor, me) }
+        endTraps(of: actor, me)
+        endExceptions(of: actor, me)
         for semaphore in semaphores.all where semaphore.owner == actor.cap.ui { deleteSemaphore(semaphore) }
         for mutex in threads.mutexes.mutexes.all where mutex.creator === actor { deleteMutex(mutex) }
         for timer in timers.timers.all where timer.owner === actor { deleteTimer(timer) }

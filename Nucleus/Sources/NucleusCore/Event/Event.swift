@@ -49,7 +49,7 @@ final class Event: WorkItem, @unchecked Sendable {
     }
 
     /// Waits until the handler runs no more, but for the calling thread's own run.
-    func delete(_ thread: Thread) {
+    fileprivate func end(_ thread: Thread) {
         gate.close()
         gate.drain(actor.site.host, own: thread.entries(gate))
     }
@@ -66,12 +66,14 @@ extension Site {
         }
     }
 
-    /// The event that `cap` names, for its owner.
-    func takeEvent(_ cap: KnCap) throws(KnError) -> Event {
+    /// The event that `cap` names: who has that may.
+    func deleteEvent(_ cap: KnCap, _ thread: Thread) throws(KnError) {
         guard let event = events.find(cap.ui.raw) else { throw .unknown }
         guard event.cap.key == cap.key else { throw .privilege }
-        guard events.remove(cap.ui.raw) != nil else { throw .unknown }
-        return event
+        try draining(event.gate, thread) { () throws(KnError) in
+            guard events.remove(cap.ui.raw) != nil else { throw .unknown }
+            event.end(thread)
+        }
     }
 
     /// From the machine layer or the nucleus itself.

@@ -75,7 +75,7 @@ struct HandlerFrame {
     let limit: UInt64
     /// The call may be aborted.
     let abortable: Bool
-    /// Whose ipcCall it is; nil in other handlers.
+    /// Whose ipcCall or trapRaise it is; nil in other handlers.
     let caller: Unmanaged<Actor>?
     /// The message's body, and the memory it is in if it was moved; nil once it is taken.
     var body: UnsafeRawPointer?

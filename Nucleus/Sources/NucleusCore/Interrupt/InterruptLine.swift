@@ -53,11 +53,17 @@ final class InterruptLine: WorkItem, @unchecked Sendable {
 
     /// Of whoever is privileged: the number says which.
     func disconnect(_ number: Int32, _ thread: Thread) throws(KnError) {
-        let gone = list.withLock { list -> InterruptHandler? in
-            list.firstIndex { $0.number == number }.map { list.remove(at: $0) }
+        guard let gone = list.withLock({ list in list.first { $0.number == number } }) else { throw .unknown }
+        let site = self.site
+        try site.draining(gone.gate, thread) { () throws(KnError) in
+            let mine = list.withLock { list in
+                let at = list.firstIndex { $0 === gone }
+                if let at { list.remove(at: at) }
+                return at != nil
+            }
+            guard mine else { throw .unknown }
+            gone.end(thread, site.host)
         }
-        guard let gone else { throw .unknown }
-        gone.end(thread, site.host)
     }
 
     /// Its actor is deleted.

@@ -30,6 +30,12 @@ public final class Site: @unchecked Sendable {
     let events = ShardTable<Event>()
     let semaphores = ShardTable<Semaphore>()
     let interrupts = ShardTable<InterruptLine>()
+    let traps = ShardTable<Trap>()
+    /// By the actor whose exceptions they are for.
+    let exceptions = ShardTable<ExceptionHandler>()
+    let drains = Drains()
+    /// Calls traps' specific handlers; set before the first actor uses it. nil: there are only general ones.
+    public var trapBinder: (any TrapBinder)?
     let caches = CacheTable()
     /// What lccaps name.
     private(set) var cachePort = KnUniqueId()

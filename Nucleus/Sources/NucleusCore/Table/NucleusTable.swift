@@ -30,6 +30,8 @@ enum NucleusTable {
         memory(&table.pointee)
         morePorts(&table.pointee)
         moves(&table.pointee)
+        subsystemTraps(&table.pointee)
+        exceptions(&table.pointee)
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

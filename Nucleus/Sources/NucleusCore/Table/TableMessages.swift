@@ -39,7 +39,8 @@ extension NucleusTable {
                 try actor.needPrivilege()
                 let port = try actor.port(li)
                 if let handler { return port.connect(handler, cookie) }
-                return port.disconnect(Thread.current(actor.site, in: actor))
+                let (site, thread) = (actor.site, Thread.current(actor.site, in: actor))
+                return try site.draining(port.gate, thread) { () throws(KnError) in port.disconnect(thread) }
             }
         }
     }
@@ -59,8 +60,7 @@ extension NucleusTable {
         }
         table.eventDelete = { me, event in
             nucleusCall(me) { actor throws(KnError) in
-                let event = try actor.site.takeEvent(event.given().pointee)
-                event.delete(Thread.current(actor.site, in: actor))
+                try actor.site.deleteEvent(event.given().pointee, Thread.current(actor.site, in: actor))
                 return K_OK
             }
         }

@@ -59,11 +59,22 @@ extension NucleusTable {
     static func traps(_ table: inout KnNucleus) {
         table.svTrapConnect = { me, trap, handler, cookie in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.machine().trapConnect(actor, trap, handler.given(), cookie)
+                if trap == K_TRAP_SYSCALL {
+                    return try actor.machine().trapConnect(actor, trap, handler.given(), cookie)
+                }
+                try actor.needPrivilege()
+                guard trap < K_TRAPMAX else { throw .invalid }
+                try actor.connect(trap, .general(handler.given()), cookie)
+                return K_OK
             }
         }
         table.svTrapDisConnect = { me, trap in
-            nucleusCall(me) { actor throws(KnError) in try actor.machine().trapDisconnect(actor, trap) }
+            nucleusCall(me) { actor throws(KnError) in
+                if trap == K_TRAP_SYSCALL { return try actor.machine().trapDisconnect(actor, trap) }
+                try actor.needPrivilege()
+                try actor.disconnect(trap: trap)
+                return K_OK
+            }
         }
         table.svTrapSignatures = { me, trap, first, signatures, count in
             nucleusCall(me) { actor throws(KnError) in

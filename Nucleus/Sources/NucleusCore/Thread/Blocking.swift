@@ -9,7 +9,7 @@ extension Thread {
 
     /// `actor`: whose call it is; when that dies, the wait ends with K_EDEADACTOR.
     func sleep(_ actor: Actor, _ call: StaticString, abortable: Bool, deadline: UInt64?) -> Int32 {
-        wait.enter(actor, call, host.now())
+        wait.enter(actor, waitsAs ?? call, host.now())
         if abortable, takeAborted(), !wait.complete(K_EABORT, host) {
             // Completed otherwise in the meantime: the abort stays for the next call.
             aborted.store(true, ordering: .sequentiallyConsistent)

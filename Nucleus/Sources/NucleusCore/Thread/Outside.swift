@@ -32,7 +32,7 @@ extension Thread {
         wait.bell.withLock { $0 = bell }
         wait.arm(abortable: abortable, outside: true)
         let caller = bound.caller?.takeUnretainedValue() ?? actor
-        wait.enter(caller, "handler", host.now())
+        wait.enter(caller, waitsAs ?? "handler", host.now())
         publishGates()
         if caller.deleted.load(ordering: .sequentiallyConsistent) || doomed.load(ordering: .sequentiallyConsistent) {
             _ = wait.complete(K_EDEADACTOR, host)

@@ -46,6 +46,8 @@ public final class Thread: @unchecked Sendable {
     var scheduling = Scheduling()
     /// Per-thread data. Only the thread itself looks.
     var data: [ThreadDataName: UInt64] = [:]
+    /// What its waits are for, if not for the call that blocks. Only the thread itself looks.
+    var waitsAs: StaticString?
     /// Its waits end as precisely as the host can. Only the thread itself looks.
     var isSharp = false
     /// Made for a host thread that called in; dropped when that ends.

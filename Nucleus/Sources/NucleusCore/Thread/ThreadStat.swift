@@ -48,7 +48,11 @@ extension Actor {
         let thread = Thread.current(site, in: self)
         if let frame = thread.frame {
             // Only a message has a sender, and a message from another site none that is here.
-            guard let head = frame.pointee.head, head.pointee.flags & K_MSG_REMOTE == 0 else { throw .invalid }
+            guard let head = frame.pointee.head else {
+                guard let raiser = frame.pointee.caller else { throw .invalid }
+                return raiser.takeUnretainedValue()
+            }
+            guard head.pointee.flags & K_MSG_REMOTE == 0 else { throw .invalid }
             guard let port = site.ports.find(head.pointee.srcPort.raw) else { throw .invalid }
             return port.actor
         }

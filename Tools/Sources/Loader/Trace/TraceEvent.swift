@@ -46,6 +46,8 @@ struct TraceEvent {
                 outcome = bytesText(value.2 >> 32, 0)
             case K_HDL_EVENT: title = "event \(uiText(value.1)) bits \(hex(value.2))"
             case K_HDL_ABORT: title = "abort of \(names.actor(value.1))"
+            case K_HDL_TRAP:
+                title = "trap \(value.2 >> 32) number \(value.2 & 0xffff_ffff) of \(names.actor(value.1))"
             case K_HDL_INTERRUPT:
                 title = "interrupt line \(value.1)"
                 outcome = Int32(truncatingIfNeeded: value.3) == K_INTR_CLAIMED ? "claimed" : "unclaimed"

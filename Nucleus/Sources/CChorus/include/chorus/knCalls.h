@@ -17,4 +17,8 @@ static inline int32_t kn_ipcReceive(const KnNucleus *n, KnMsgDesc *msg, KnPortLi
 static inline int32_t kn_ipcReply(const KnNucleus *n, const KnMsgDesc *msg) {
     return n->ipcReply(n->self, msg->annexAddr, msg->bodyAddr, msg->bodySize);
 }
+
+/* kn_trapRaise(n, trap, number, a, b ...): the arguments as words, pointers cast to uintptr_t. */
+#define kn_trapRaise(n, trap, number, ...) \
+    ((n)->trapRaise((n)->self, trap, number, (const uint64_t[K_TRAPARGMAX]){ __VA_ARGS__ }, 0))
 #endif

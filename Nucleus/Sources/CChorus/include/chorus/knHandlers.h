@@ -3,8 +3,9 @@
 #ifndef CHORUS_KNHANDLERS_H
 #define CHORUS_KNHANDLERS_H
 #include "knTypes.h"
+#include "knSignature.h"
 
-/* Trap numbers (svTrapConnect). */
+/* Trap numbers (svTrapConnect, svTrapTable): 0 ... K_TRAPMAX - 1, each with one owner on the site. */
 #define K_TRAP_SYSCALL 0x80u        /* Linux x86-64 system calls of UNIX actors */
 
 typedef struct KnTrapFrame {        /* in-out context of a trap */
@@ -67,4 +68,29 @@ typedef void (*KnThreadHdl)(void *argument);
 typedef int32_t (*KnIntrHdl)(void *cookie, uint32_t line);
 #define K_INTR_UNCLAIMED 0
 #define K_INTR_CLAIMED 1
+
+/* A specific handler of a trap (svTrapTable): int32_t (*)(void *cookie, ...), with the arguments that `args` describes behind
+ * the cookie. What it returns, trapRaise returns. Runs on the thread that raised the trap; may block. */
+typedef struct KnTrapEntry {
+    void (*handler)(void);      /* NULL: not provided */
+    char name[24];              /* for listings */
+    uint32_t count;             /* arguments, at most K_TRAPARGMAX */
+    uint32_t binding;           /* the nucleus' own */
+    KnArg args[K_TRAPARGMAX];   /* no handlers or descriptors; KnArg.lenArg counts from the first of these */
+} KnTrapEntry;
+
+/* An exception of a server's thread (svActorExcHandlerConnect), or, as annex, the request to an exception port. */
+#define KN_EXCEPTION 0x45584331u    /* KnException.service */
+typedef struct KnException {
+    uint32_t service;           /* KN_EXCEPTION */
+    int32_t answer;             /* in the reply's annex: what a handler would return */
+    KnUniqueId actor;
+    KnThreadLid thread;
+    int32_t number, code;       /* host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and si_code */
+    uint32_t pad;
+    uint64_t address;           /* si_addr */
+    KnThreadCtx context;        /* in-out, but for fsBase and gsBase, which are 0 */
+} KnException;
+/* Returns K_CONTEXT: the thread goes on with `context`. Anything else: the actor's host process ends. */
+typedef int32_t (*KnActorExcHdl)(void *cookie, KnException *exception);
 #endif

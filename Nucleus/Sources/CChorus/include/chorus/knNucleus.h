@@ -247,6 +247,23 @@ typedef struct KnNucleus {
                            uint32_t bodySize, void *replyAnnex, void *replyBody, uint32_t *replySize, uint32_t flags,
                            int32_t delay);
 
+    /* --- traps of a subsystem's own, exceptions of servers --- */
+    /* Privileged callers only. As svTrapConnect, but with a handler for each of the numbers 0 ... count - 1. The entries are
+     * copied. svTrapDisConnect ends it. */
+    int32_t (*svTrapTable)(void *self, uint32_t trap, const KnTrapEntry *entries, uint32_t count, void *cookie);
+    /* Raises a trap that an actor of this site has connected. `args`: as many words as the specific handler has arguments,
+     * pointers among them, or K_TRAPWORDS for a general one, whose frame's result goes to *result (NULL: to nobody).
+     * Returns what the handler returned; K_EUNKNOWN: nobody's trap; K_ENOSYS: no such number. */
+    int32_t (*trapRaise)(void *self, uint32_t trap, uint32_t number, const uint64_t *args, int64_t *result);
+    /* What such a handler takes; entry->handler is NULL. Returns a number that says which signature it is. */
+    int32_t (*trapEntry)(void *self, uint32_t trap, uint32_t number, KnTrapEntry *entry);
+    /* Exceptions of the threads of a server in user privilege (NULL: the caller's own), which kill it else. One handler an
+     * actor (K_EBUSY), called before the exception port is. Privileged callers only. */
+    int32_t (*svActorExcHandlerConnect)(void *self, const KnCap *actor, KnActorExcHdl handler, void *cookie);
+    int32_t (*svActorExcHandlerDisconnect)(void *self, const KnCap *actor);
+    /* The port or group that is asked (KnException) where no handler is connected; NULL: none any more. */
+    int32_t (*actorExcPort)(void *self, const KnCap *actor, const KnUniqueId *port);
+
     /* === end of ABI 1.1 === */
 } KnNucleus;
 

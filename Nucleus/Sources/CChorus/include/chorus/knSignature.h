@@ -47,5 +47,19 @@ static inline const KnArg *kn_arg(const KnSignature *signature, uint32_t i) {
 #define K_HDL_EVENT 4u
 #define K_HDL_THREAD 5u
 #define K_HDL_INTERRUPT 6u
-#define K_HDL_COUNT 7u
+#define K_HDL_FAULT 7u
+#define K_HDL_COUNT 8u
+
+/* Arguments of a trap's specific handlers (KnTrapEntry.args): numbers, strings of at most n bytes with the NUL, a T, n bytes,
+ * as many Ts as argument a (a K_A_U32) says, as many as the uint32_t of argument a (a K_A_INOUT) has room for. */
+#define K_A_I32 { K_ARG_I32, K_IN, 0, 0, 0 }
+#define K_A_U32 { K_ARG_U32, K_IN, 0, 0, 0 }
+#define K_A_I64 { K_ARG_I64, K_IN, 0, 0, 0 }
+#define K_A_U64 { K_ARG_U64, K_IN, 0, 0, 0 }
+#define K_A_STR(n) { K_ARG_STR, K_IN, 0, 0, n }
+#define K_A_IN(T) { K_ARG_BUF, K_IN, K_LEN_FIXED, 0, sizeof(T) }
+#define K_A_OUT(T) { K_ARG_BUF, K_OUT, K_LEN_FIXED, 0, sizeof(T) }
+#define K_A_INOUT(T) { K_ARG_BUF, K_INOUT, K_LEN_FIXED, 0, sizeof(T) }
+#define K_A_INS(a, T) { K_ARG_BUF, K_IN, K_LEN_ARG, a, sizeof(T) }
+#define K_A_OUTS(a, T) { K_ARG_BUF, K_OUT, K_LEN_REF, a, sizeof(T) }
 #endif

@@ -186,6 +186,16 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         SIG_("ipcSendMove", I32_, IN_(KnIpcDest), U32_, ANNEXIN_, U64_, U32_),
         SIG_("ipcCallMove", I32_, IN_(KnIpcDest), U32_, ANNEXIN_, U64_, U32_, ANNEXOUT_, OUTR_(8, 1), IO_(uint32_t), U32_, I32_),
 
+        /* --- traps of a subsystem's own, exceptions of servers --- */
+        SIG_("svTrapTable", U32_, INA_(2, sizeof(KnTrapEntry)), U32_, PTR_),
+        /* In user actors it travels by the signature of what is raised. */
+        { "trapRaise", K_ARG_I32, 4, K_SIG_LOCAL,
+          { U32_, U32_, INN_(K_TRAPARGMAX * sizeof(uint64_t)), OUT_(int64_t) } },
+        SIG_("trapEntry", U32_, U32_, OUT_(KnTrapEntry)),
+        SIG_("svActorExcHandlerConnect", CAP_, HDL_(K_HDL_FAULT), PTR_),
+        SIG_("svActorExcHandlerDisconnect", CAP_),
+        SIG_("actorExcPort", CAP_, UI_),
+
         /* === end of ABI 1.1 === */
     };
     _Static_assert(sizeof table / sizeof table[0] == K_NUCLEUS_CALLS, "one signature a nucleus call");
@@ -202,6 +212,7 @@ static inline const KnSignature *kn_handler_signature(uint32_t kind) {
         SIG_("event", PTR_, U32_),
         SIG_("thread", PTR_),
         SIG_("interrupt", PTR_, U32_),
+        SIG_("fault", PTR_, IO_(KnException)),
     };
     _Static_assert(sizeof table / sizeof table[0] == K_HDL_COUNT, "one signature a handler kind");
     return kind < K_HDL_COUNT ? &table[kind] : (const KnSignature *)0;

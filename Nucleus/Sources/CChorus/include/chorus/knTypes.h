@@ -189,8 +189,8 @@ typedef struct KnTraceEvent {
 #define K_TR_TRAP_END 6u      /* trap that its thread never returned from (exit): as K_TR_TRAP */
 #define K_TR_CALL 7u          /* ipcCall: source port, target, op | bytes << 32, result | bytes of the answer << 32 */
 #define K_TR_SEND 8u          /* ipcSend: likewise. op: the first 32 bits of the annex */
-#define K_TR_HANDLER 9u       /* handler run by the nucleus' own threads: K_HDL_*, port, event or actor; op or event bits |
-                                 bytes << 32; result */
+#define K_TR_HANDLER 9u       /* handler run by the nucleus' own threads, or a trap of servers: K_HDL_*, port, event or actor; op
+                                 or event bits | bytes << 32, or a trap's number | trap << 32; result */
 #define K_TR_FAULT 10u        /* address, host signal | its code << 32, rip, actor */
 #define K_TR_DEATH 11u        /* host process ended by itself: wait status, 0, 0, actor */
 #define K_TR_THREAD 12u       /* thread created: 0, 0, 0, actor */
@@ -266,6 +266,11 @@ typedef struct KnIntrStat {   /* one line as svIntrStat lists it */
     uint64_t claimed, unclaimed; /* rounds through the handlers */
     uint64_t stuck;           /* how often the line was masked as stuck */
 } KnIntrStat;
+
+#define K_TRAPMAX 256u        /* traps of a site */
+#define K_TRAPENTRYMAX 256u   /* specific handlers of one trap */
+#define K_TRAPARGMAX 8u       /* arguments of a specific handler */
+#define K_TRAPWORDS 6u        /* of a general one: KnTrapFrame.args */
 
 /* --- memory --- */
 /* lcFlush flags. */

@@ -36,7 +36,8 @@ int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint3
     if (yieldNs == 0) return 0;
     const int32_t here = sched_getcpu();
     if (out->processor != here) out->processor = here;
-    if (__atomic_load_n(&in->processor, __ATOMIC_RELAXED) == here) spinNs = 0;
+    if (__atomic_load_n(&in->processor, __ATOMIC_RELAXED) == here || __atomic_load_n(&in->crowded, __ATOMIC_RELAXED) != 0)
+        spinNs = 0;
     const uint64_t start = kn_lane_now();
     for (;;) {
         for (int i = 0; i < (spinNs != 0 ? 8 : 1); i++) {

@@ -57,6 +57,23 @@ import Testing
         #expect(ask(booted, [UInt8(ascii: "t")]).0 == K_EINVAL, "an empty one is not there to take")
     }
 
+    /// The receiver leaves the body in the nucleus at first: copied or moved, then fetched or taken.
+    @Test(arguments: LoadTests.privileges, LoadTests.privileges)
+    func deferredInEveryPairing(_ first: Int32, _ second: Int32) throws {
+        let object = try #require(Fixture.bodies)
+        let booted = try BootedSite()
+        try #require(booted.load(first, object: object, stamp: K_STAMP_FILE).code == K_OK)
+        try #require(booted.load(second, object: object, stamp: K_STAMP_DEVICE).code == K_OK)
+        for size: UInt32 in [0, 1, 4096, 70_001, UInt32(K_CMSGSIZEMAX)] {
+            for (how, then) in [("c", "g"), ("c", "t"), ("n", "g"), ("n", "t")] as [(Character, Character)] {
+                // A body of no bytes is not there to move, nor to take.
+                if size == 0, how == "n" || then == "t" { continue }
+                let annex = [how.asciiValue ?? 0] + bytes(K_STAMP_DEVICE + 1) + bytes(size) + [then.asciiValue ?? 0]
+                #expect(ask(booted, annex) == (K_OK, sum(size)), "\(how) \(then) \(size)")
+            }
+        }
+    }
+
     /// The arena never gives two bodies the same bytes, and gets all of them back.
     @Test func theArena() throws {
         let arena = try #require(LaneArena { _ in true })

@@ -33,11 +33,13 @@
 #define KN_LANE_STALE (-1998)
 
 /* One direction's doorbell. `bell` changes with every message, and when a waiting side is to look around; `asleep` is set by the side that waits for them; `processor` is
- * where the side that rings ran last. 128 bytes, since neighbouring lines are fetched in pairs. */
+ * where the side that rings ran last; `crowded` is its word that a third
+ * side is at work, so that pausing would keep somebody from a processor. 128 bytes, since neighbouring lines are fetched in pairs. */
 typedef struct KnLaneBell {
     uint32_t bell, asleep;
     int32_t processor;
-    uint8_t pad[116];
+    uint32_t crowded;
+    uint8_t pad[112];
 } KnLaneBell;
 
 /* `call` numbers the calls of one side, and its return has the same; `number` the messages of one direction, from 1:
@@ -84,7 +86,7 @@ static inline void kn_lane_ring(KnLaneBell *bell) {
     if (__atomic_load_n(&bell->asleep, __ATOMIC_SEQ_CST) != 0) kn_lane_wake(&bell->bell);
 }
 /* Polls until the bell `in` differs from `seen`: pause for spinNs, then sched_yield until yieldNs. 1 when it rang.
- * Where both sides ran on one processor, pausing would only keep the other from running: it yields at once. `out` is
+ * Where both sides ran on one processor, or it is crowded, pausing would only keep others from running: it yields at once. `out` is
  * the bell the caller rings, and learns its processor. Where others compute, a yield costs their time slice, and who
  * sleeps is woken sooner: after a long one in vain `contended`, the lane's own, makes the next waits sleep at once. */
 int32_t kn_lane_poll(const KnLaneBell *in, KnLaneBell *out, uint32_t seen, uint32_t spinNs, uint32_t yieldNs,

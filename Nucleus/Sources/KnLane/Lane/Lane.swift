@@ -96,6 +96,14 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
         kn_lane_end(inBell)
     }
 
+    /// A third side is at work while one of this lane waits: neither pauses. Called by the thread that has the lane.
+    public var isCrowded = false {
+        didSet { if isCrowded != oldValue { outBell.pointee.crowded = isCrowded ? 1 : 0 } }
+    }
+
+    /// The call that is being served on it has led to one on another lane.
+    public var isCalledThrough = false
+
     /// From any thread: whoever waits in the lane looks whether its wait is to end.
     public func ring() { kn_lane_end(inBell) }
 
@@ -132,7 +140,7 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
                 }
                 // Rung without a message: to look around. An actor that does so all the time burns its own time.
             } else if kn_lane_poll(
-                inBell, outBell, seen, policy.spinNanoseconds, policy.yieldNanoseconds, &contended) != 0
+                inBell, outBell, seen, isCrowded ? 0 : policy.spinNanoseconds, policy.yieldNanoseconds, &contended) != 0
             {
                 continue
             }

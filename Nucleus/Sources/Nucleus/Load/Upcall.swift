@@ -34,7 +34,9 @@ extension UserActor: LaneServer {
         if plan.pointee.handler >= 0 { return connect(op, plan, function, slots) }
         if plan.pointee.descriptor >= 0 { return carryDescriptor(lane, plan, function, slots) }
         let deleted = op == eventDelete ? name(at: slots[0]) : nil
+        let outer = LaneServing.begin(lane)
         let result = plan.pointee.call(function, self: own, slots)
+        LaneServing.end(lane, outer)
         if let deleted, result >= 0 { boxes.eventDeleted(deleted) }
         return result
     }

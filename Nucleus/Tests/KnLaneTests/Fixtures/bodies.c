@@ -1,7 +1,9 @@
 /* A server that moves bodies, for both privileges. The first byte of the annex is the command:
  *   't' takes the body, and answers with its sum; 'k' sums it where it is; 'f' takes it and sends it on, with the annex
  *   behind its first five bytes, to the group whose stamp these have; 'n' makes a body of so many bytes (4 bytes) and sends
- *   it on likewise, from the ninth. The answer is a uint64_t in the annex. */
+ *   it on likewise, from the ninth; 'c' likewise, but a copy. The answer is a uint64_t in the annex.
+ * A thread receives from a port of the group behind (stamp + 1): it leaves each body at first, then fetches it ('g') or
+ * takes it ('t'), and answers with its sum. */
 #include "chorus.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,54 @@ static int32_t pass(const KnNucleus *n, const uint8_t *from, uint32_t used, VmAd
     r = n->ipcCallMove(n->self, K_DEFAULTPORT, &dest, K_FUNCMODE, annex, body, size, answer, 0, 0, 0, K_NOTIMEOUT);
     if (r < 0) return r;
     return n->msgFree(n->self, body) == K_EUNKNOWN ? K_OK : K_EBUSY; /* it is gone */
+}
+
+static int32_t copy(const KnNucleus *n, const uint8_t *from, void *body, uint32_t size, void *answer) {
+    KnIpcDest dest = { { 0, 0 }, { 0, 0 } };
+    uint8_t annex[K_CMSGANNEXSIZE] = { 0 };
+    uint32_t stamp;
+    memcpy(&stamp, from + 1, 4);
+    memcpy(annex, from + 9, K_CMSGANNEXSIZE - 9);
+    int32_t r = n->grpName(n->self, stamp, &dest.target);
+    if (r < 0) return r;
+    return n->ipcCall(n->self, K_DEFAULTPORT, &dest, K_FUNCMODE, annex, body, size, answer, 0, 0, 0, K_NOTIMEOUT);
+}
+
+/* The sum of the current message's body, which has been left so far; or a K_ code. */
+static int32_t fetch(const KnNucleus *n, uint8_t how, uint32_t size, uint64_t *answer) {
+    uint32_t length = size > 0 ? size - 1 : 0;
+    VmAddr mine;
+    int32_t r;
+    if (how == 't') {
+        if ((r = n->msgTake(n->self, &mine, &length)) < 0) return r;
+        *answer = sum((const void *)mine, length);
+        return length == size ? n->msgFree(n->self, mine) : K_EINVAL;
+    }
+    char *room = malloc(size + 1);
+    r = n->ipcGetData(n->self, room, &length);
+    if (size > 0 && (r != K_ETOOBIG || length != size)) return K_EINVAL; /* it says how much there is */
+    length = size;
+    if (size > 0) r = n->ipcGetData(n->self, room, &length);
+    if (r >= 0) *answer = sum(room, length);
+    free(room);
+    return r < 0 ? r : n->ipcGetData(n->self, &mine, &length) == K_ENOMSG ? K_OK : K_EBUSY;
+}
+
+typedef struct Queue { const KnNucleus *n; KnPortLid li; } Queue;
+
+static void receiver(void *argument) {
+    Queue *q = argument;
+    const KnNucleus *n = q->n;
+    KnMsgHead head;
+    uint8_t annex[K_CMSGANNEXSIZE];
+    for (;;) {
+        uint32_t size = 0;
+        uint64_t answer[K_CMSGANNEXSIZE / 8] = { 0 };
+        if (n->ipcReceive(n->self, q->li, &head, annex, 0, &size, K_NOTIMEOUT) < 0) return;
+        int32_t r = size == head.bodySize ? fetch(n, annex[0], size, answer) : K_EINVAL;
+        if (r < 0) answer[0] = (uint64_t)(int64_t)r;
+        n->ipcReply(n->self, answer, 0, 0);
+    }
 }
 
 static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, const void *body, uint32_t size,
@@ -51,6 +101,14 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
     case 'f':
         if ((r = n->msgTake(n->self, &mine, &length)) < 0) return r;
         return pass(n, a, 5, mine, length, replyAnnex);
+    case 'c': {
+        memcpy(&length, a + 5, 4);
+        uint8_t *bytes = malloc(length + 1);
+        for (uint32_t i = 0; i < length; i++) bytes[i] = (uint8_t)(i * 7 + 1);
+        r = copy(n, a, bytes, length, replyAnnex);
+        free(bytes);
+        return r;
+    }
     case 'n':
         memcpy(&length, a + 5, 4);
         if ((r = n->msgAllocate(n->self, length, &mine)) < 0) return r;
@@ -69,6 +127,13 @@ int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *o
     if (li < 0) return li;
     if ((r = n->svMsgHandler(n->self, li, message, (void *)n)) < 0) return r;
     if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
+    Queue *q = malloc(sizeof *q);
+    KnThreadLid thread;
+    q->n = n;
+    if ((r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp + 1)) < 0) return r;
+    if ((q->li = n->portCreate(n->self, K_MYACTOR, &port)) < 0) return q->li;
+    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
+    if ((r = n->threadCreate(n->self, receiver, q, 0, "receiver", &thread)) < 0) return r;
     ops->instance = (void *)n;
     return K_OK;
 }

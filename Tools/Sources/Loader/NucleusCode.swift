@@ -22,6 +22,7 @@ public func nucleusCode(_ code: Int32) -> String {
     case K_ENOMSG: "K_ENOMSG (no message)"
     case K_EUNREACHABLE: "K_EUNREACHABLE (no member of the group can be reached)"
     case K_EHOST: "K_EHOST (the host refused)"
+    case K_ELINKFAILURE: "K_ELINKFAILURE (the link to another site failed)"
     case K_EDEADACTOR: "K_EDEADACTOR (the actor's host process is gone)"
     default: "code \(code)"
     }

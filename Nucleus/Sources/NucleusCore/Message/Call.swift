@@ -14,6 +14,22 @@ extension Actor {
     /// At most once. A connected handler runs here and now, on the caller's thread, with the caller's own buffers;
     /// else the request is queued and the caller waits.
     func ipcCall(_ request: Request, _ reply: ReplyPlace, flags: UInt32, delay: Int32) throws(KnError) -> Int32 {
+        do throws(KnError) { return try callHere(request, reply, flags: flags, delay: delay) } catch {
+            // Apart, so that a call that ends here pays nothing for it.
+            return try callElsewhere(error, request, reply, flags: flags, delay: delay)
+        }
+    }
+
+    /// The port has just come here.
+    @inline(never)
+    func callAgain(_ request: Request, _ reply: ReplyPlace, flags: UInt32, delay: Int32) throws(KnError) -> Int32 {
+        try callHere(request, reply, flags: flags, delay: delay)
+    }
+
+    @inline(__always)
+    private func callHere(
+        _ request: Request, _ reply: ReplyPlace, flags: UInt32, delay: Int32
+    ) throws(KnError) -> Int32 {
         try request.check()
         let source = try sourcePort(request.source)
         let site = self.site
@@ -24,17 +40,7 @@ extension Actor {
         if let frame = thread.frame, frame.pointee.depth >= HandlerFrame.most { throw .noMemory }
         var tries = 0
         while true {
-            let port: Port
-            do throws(KnError) { port = try site.resolve(request.dest, request.mode) } catch {
-                let head = head(request, source, 0, flags: flags)
-                let code = try callElsewhere(error, head, thread, request, reply, delay: delay)
-                if code == RemoteCode.here, tries < Sites.mostTurns {
-                    tries += 1
-                    continue
-                }
-                site.trace(call: head, op, code, reply, thread, since: began)
-                return code
-            }
+            let port = try site.resolve(request.dest, request.mode)
             let id = site.lastTransaction.wrappingAdd(2, ordering: .relaxed).newValue
             var head = head(request, source, id, flags: flags)
             if port.gate.enter(site.host) || port.enterPaused(thread) {
@@ -50,15 +56,6 @@ extension Actor {
             let result = queued(port, head, thread, request, reply, flags: flags, delay: delay)
             // A member that went away before it had the request: another one may take it.
             if result == K_EPORTDELETED, port.deleted.load(ordering: .relaxed), tries < 8 {
-                if port.isAway {
-                    let code = callElsewhere(port.ui, head, thread, request, reply, delay: delay)
-                    if code == RemoteCode.here {
-                        tries += 1
-                        continue
-                    }
-                    site.trace(call: head, op, code, reply, thread, since: began)
-                    return code
-                }
                 if request.dest.target.type == .port { throw .unknown }
                 tries += 1
                 continue
@@ -161,7 +158,10 @@ extension Actor {
         let sent = port.enqueue(message)
         guard sent == K_OK else {
             thread.disarm()
-            return sent
+            guard sent == K_EPORTDELETED, port.isAway else { return sent }
+            let code = callElsewhere(port.ui, head, thread, request, reply, delay: delay)
+            if code == K_EPORTDELETED { return K_EREQUEUED }
+            return code == RemoteCode.here ? K_EPORTDELETED : code
         }
         let code = thread.sleep(self, "ipcCall", abortable: abortable, deadline: deadline(site.host, delay))
         let result = transaction.close(code, reply.size)

@@ -32,11 +32,26 @@ extension Actor {
     /// ipcCall where no port of this site takes the request, for which `error` is the reason.
     @inline(never)
     func callElsewhere(
-        _ error: KnError, _ head: KnMsgHead, _ thread: Thread, _ request: Request, _ reply: ReplyPlace, delay: Int32
+        _ error: KnError, _ request: Request, _ reply: ReplyPlace, flags: UInt32, delay: Int32
     ) throws(KnError) -> Int32 {
-        guard error != .invalid, site.sites.isLinked else { throw error }
+        guard error == .unknown || error == .unreachable, site.sites.isLinked else { throw error }
+        let source = try sourcePort(request.source)
+        let thread = Thread.current(site, in: self)
+        let began = site.trace.begin()
+        let head = head(request, source, 0, flags: flags)
         let target = request.dest.target
-        return callElsewhere(target.type == .port ? target : nil, head, thread, request, reply, delay: delay)
+        for _ in 0..<Sites.mostTurns {
+            let code = callElsewhere(
+                target.type == .port ? target : nil, head, thread, request, reply, delay: delay)
+            guard code == RemoteCode.here else {
+                site.trace(call: head, request.op, code, reply, thread, since: began)
+                return code
+            }
+            do throws(KnError) { return try callAgain(request, reply, flags: flags, delay: delay) } catch {
+                guard error == .unknown || error == .unreachable else { throw error }
+            }
+        }
+        throw error
     }
 
     /// ipcSend likewise. RemoteCode.here, K_OK, or why the message is lost.

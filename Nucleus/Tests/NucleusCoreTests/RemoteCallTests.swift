@@ -193,6 +193,60 @@ import Testing
         #expect(serving.result() == K_EABORT && calling.result() == K_ELINKFAILURE)
     }
 
+    /// Whatever becomes of links, a call is served once if it says so, not at all if it says so, and else not twice.
+    @Test func atMostOnceWhileLinksFail() {
+        let sites = Joined()
+        let server = sites.b.actor("server")
+        let (probe, handled, queued) = (Probe(), server.nucleus.newPort(), server.nucleus.newPort())
+        #expect(server.nucleus.svMsgHandler(handled.li, Probe.handler, probe.cookie) == K_OK)
+        let got = Mutex<[String]>([])
+        let serving = sites.b.start {
+            while true {
+                let request = server.nucleus.receive(queued.li)
+                // It is told when the client it worked for has gone.
+                if request.code == K_EABORT { continue }
+                if request.code < 0 { return request.code }
+                got.withLock { $0.append(request.text) }
+                _ = server.nucleus.reply("<\(request.text)>")
+            }
+        }
+        let results = Mutex<[String: Int32]>([:])
+        let over = Atomic<Int>(0)
+        let clients = (0..<4).map { id in
+            let client = sites.a.actor("client").nucleus
+            return sites.a.start {
+                for i in 0..<300 {
+                    let text = "\(id)/\(i)"
+                    let call = client.call(id % 2 == 0 ? handled.ui : queued.ui, text, delay: 60_000)
+                    results.withLock { $0[text] = call.code }
+                    if call.code == K_OK, call.reply != "<\(text)>" { return -1 }
+                }
+                over.wrappingAdd(1, ordering: .relaxed)
+                return K_OK
+            }
+        }
+        var restarts = 0
+        repeat {
+            if !sites.restart(1, 2) { break }
+            restarts += 1
+        } while over.load(ordering: .relaxed) < clients.count
+        for client in clients { #expect(client.result() == K_OK) }
+        sites.b.site.deleteActor(server)
+        #expect(serving.result() == K_EDEADACTOR && restarts > 0)
+        var served: [String: Int] = [:]
+        for text in probe.texts + got.withLock({ $0 }) { served[text, default: 0] += 1 }
+        for (text, code) in results.withLock({ $0 }) {
+            let times = served[text] ?? 0
+            switch code {
+            case K_OK: #expect(times == 1, "\(text)")
+            case K_EUNREACHABLE: #expect(times == 0, "\(text)")
+            case K_ELINKFAILURE: #expect(times <= 1, "\(text)")
+            default: Issue.record("\(text): \(code)")
+            }
+        }
+        #expect(eventually { sites.a.remoteCalls + sites.b.remoteCalls == 0 })
+    }
+
     @Test func whatDoesNotExist() {
         let sites = Joined()
         let (server, client) = (sites.b.actor("server"), sites.a.actor("client"))

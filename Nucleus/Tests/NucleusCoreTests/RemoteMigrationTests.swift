@@ -24,7 +24,10 @@ import Testing
             let counts = bench.site.sites.counts
             #expect(counts.dropped + counts.lost + counts.malformed == 0)
             #expect(eventually { bench.remoteCalls == 0 })
-            bench.site.sites.state.withLock { #expect($0.switches.isEmpty && $0.heldBytes == 0 && $0.arrivals.isEmpty) }
+            #expect(
+                eventually {
+                    bench.site.sites.state.withLock { $0.switches.isEmpty && $0.heldBytes == 0 && $0.arrivals.isEmpty }
+                })
         }
         // The actor that had it is deleted: nobody needs to know where it is.
         #expect(
@@ -132,6 +135,51 @@ import Testing
         // The way over the first site is still there, but sites speak for themselves only.
         sites.net.cut(1, 2)
         #expect(eventually { client.nucleus.call(port.ui, delay: 60_000).code == K_EUNREACHABLE })
+    }
+
+    /// A link that fails at any moment of a migration leaves the port at one site or at none, never at both.
+    @Test func aPortHasOneSite() {
+        let sites = Joined()
+        let actors = [sites.a.actor("one"), sites.b.actor("other")]
+        var (at, outcomes) = (0, Set<Int32>())
+        var port = actors[0].nucleus.newPort()
+        for round in 0..<60 {
+            let (source, target) = (actors[at].nucleus, actors[1 - at])
+            let ui = port.ui
+            for text in ["a", "b"] { #expect(source.send(ui, text) == K_OK) }
+            let li = port.li
+            let moving = sites.benches[at].start {
+                var cap = target.cap
+                return source.portMigrate(K_MIGRATE_QUEUE, nil, li, &cap, nil)
+            }
+            // Earlier and later.
+            for _ in 0..<(round % 12) * 400 where !moving.isDone { _ = source.threadAborted() }
+            #expect(sites.net.cut(1, 2))
+            let code = moving.result()
+            outcomes.insert(min(code, 1))
+            let gone = eventually { !sites.a.site.sites.isUp(2) && !sites.b.site.sites.isUp(1) }
+            let here = actors[at].site.ports.find(ui.raw) != nil, there = target.site.ports.find(ui.raw) != nil
+            #expect(gone && !(here && there) && (code <= 0 || there))
+            if code == K_EUNREACHABLE || code == K_EUNKNOWN { #expect(here) }
+            let owner = here ? actors[at] : there ? target : nil
+            if let owner {
+                var name = ui
+                let li = owner.nucleus.portLi(&name)
+                for text in ["a", "b"] { #expect(owner.nucleus.receive(li, delay: 0).text == text) }
+                at = owner === actors[0] ? 0 : 1
+                port = (li, ui)
+            } else {
+                port = actors[at].nucleus.newPort()
+            }
+            #expect(sites.net.heal(1, 2))
+            #expect(eventually { sites.a.site.sites.isUp(2) && sites.b.site.sites.isUp(1) })
+        }
+        #expect(outcomes.count > 1)
+        for bench in sites.benches {
+            bench.site.sites.state.withLock {
+                #expect($0.arrivals.isEmpty && $0.departures.isEmpty && $0.switches.isEmpty && $0.heldBytes == 0)
+            }
+        }
     }
 
     @Test func clientsLearnWhereAPortIs() {

@@ -31,6 +31,11 @@ struct Envelope: BitwiseCopyable {
 public struct Frame: Sendable {
     public private(set) var bytes: [UInt8]
 
+    /// Bytes of the longest frame that a link has to carry.
+    public static var longest: Int {
+        Envelope.size + MemoryLayout<CarriedFields>.size + Int(K_CMSGANNEXSIZE) + Int(K_CMSGSIZEMAX)
+    }
+
     /// As it came over a link; checked for nothing.
     public init(bytes: [UInt8]) { self.bytes = bytes }
 

@@ -65,7 +65,7 @@ extension Sites {
         else { return false }
         let name = ArrivalName(source: source, id: fields.id)
         let code = state.withLock { state -> Int32? in
-            guard let arrival = state.arrivals[name], !arrival.arrived, arrival.frames.count < Int(K_CPORTQUEUE),
+            guard let arrival = state.arrivals[name], !arrival.arrived, arrival.frames.count < Self.mostFrames,
                 arrival.ui == fields.message.port
             else { return nil }
             guard state.arrivals.values.reduce(0, { $0 + $1.bytes }) < Self.mostBytes else { return K_EFULL }
@@ -77,7 +77,8 @@ extension Sites {
         return code != nil
     }
 
-    /// Of messages that came ahead of their ports.
+    /// Of messages that came ahead of their ports; a queue may have grown beyond K_CPORTQUEUE while its owner was paused.
+    private static var mostFrames: Int { 8192 }
     private static var mostBytes: Int { 256 << 20 }
 
     /// False if the frame makes no sense.

@@ -39,34 +39,44 @@ extension Sites {
             client.disarm()
             throw KnError(rawValue: asked)
         }
-        try answer(id, client)
+        do throws(KnError) { try answer(id, client) } catch {
+            // It may agree yet.
+            abandon(id, error, number)
+            throw error
+        }
         client.arm(abortable: false)
         let departed = source.room.withLock { room -> Result<(UInt32, [Group]), KnError> in
             guard room.ports[port.li] === port else { return .failure(.unknown) }
             guard port.connection == .none else { return .failure(.invalid) }
             // The names of those that it succeeded are known here only.
             guard port.late == nil, port.formerNames.isEmpty else { return .failure(.busy) }
-            guard state.withLock({ $0.peers[number] != nil }) else { return .failure(.unreachable) }
+            // More than a frame holds.
+            guard port.groups.count <= 32768 else { return .failure(.tooBig) }
+            guard depart(port, withQueue ? port.queue.elements : [], id, to: number) else {
+                return .failure(.unreachable)
+            }
+            if withQueue { _ = port.queue.removeAll() } else { room.drop(port, K_EMIGRATED) }
             room.ports[port.li] = nil
             room.endReceivers(port, K_EMIGRATED)
-            if !withQueue { room.drop(port, K_EMIGRATED) }
-            let sequence = port.sequence
-            let groups = port.groups
+            let (sequence, groups) = (port.sequence, port.groups)
             port.groups = []
-            depart(port, port.queue.removeAll(), groups, id, to: number)
             port.leave()
             return .success((sequence, groups))
         }
         let (sequence, groups): (UInt32, [Group])
         do throws(KnError) { (sequence, groups) = try departed.get() } catch {
             client.disarm()
-            state.withLock { $0.send(.abandon, MigrationFields(id: id, code: error.rawValue), to: number) }
+            abandon(id, error, number)
             throw error
         }
         site.ports.remove(port.ui.raw, port)
         // Members are found by way of this one until the other site has said that it has them.
         defer { for group in groups { site.leave(port, group) } }
         return (try answer(id, client), sequence)
+    }
+
+    private func abandon(_ id: UInt64, _ error: KnError, _ number: UInt32) {
+        state.withLock { $0.send(.abandon, MigrationFields(id: id, code: error.rawValue), to: number) }
     }
 
     /// Waits for the other site's next answer; the thread is armed.
@@ -81,61 +91,44 @@ extension Sites {
         return result
     }
 
-    /// Owner's room locked: nobody sends to the port meanwhile, and who does so next finds it gone.
-    private func depart(_ port: Port, _ messages: [Message], _ groups: [Group], _ id: UInt64, to number: UInt32) {
-        var frames: [(frame: Frame, call: WireCall, client: Transaction?)] = []
-        for message in messages {
-            var (call, client) = (WireCall(), nil as Transaction?)
-            if let transaction = message.transaction {
-                if case .site(_, let name) = transaction.client {
-                    guard transaction.handOver(to: .none) else { continue }
-                    call = name
-                } else {
-                    call = WireCall(id: site.host.random64() | 1, origin: site.number)
-                    // Known before the client can leave it.
-                    state.withLock { $0.calls[call.id] = OutgoingCall(transaction: transaction) }
-                    guard transaction.handOver(to: .site(self, call.id)) else {
-                        state.withLock { $0.calls[call.id] = nil }
-                        continue
-                    }
-                    client = transaction
-                }
-            }
-            frames.append((carried(message, call, id), call, client))
-        }
+    /// Owner's room locked: nobody sends to the port meanwhile, and who does so next finds it gone. False if the link has
+    /// failed: then the other site forgets what it got, and all is as before.
+    private func depart(_ port: Port, _ messages: [Message], _ id: UInt64, to number: UInt32) -> Bool {
+        let leaving = messages.compactMap { prepare($0, id) }
         let trail = (port.trail + [site.number]).filter { $0 != number }
         var commit = Frame(
             .commit,
             CommitFields(
-                id: id, epoch: port.epoch &+ 1, protection: port.protection.id, groups: UInt32(groups.count),
+                id: id, epoch: port.epoch &+ 1, protection: port.protection.id, groups: UInt32(port.groups.count),
                 trail: UInt32(trail.count)))
-        for group in groups { commit.append(group.cap) }
+        for group in port.groups { commit.append(group.cap) }
         for site in trail { commit.append(site) }
-        let lost = state.withLock { state -> [Transaction] in
-            var lost: [Transaction] = []
-            for (frame, call, client) in frames {
-                if let client {
-                    if state.calls[call.id]?.cancelled == K_OK, state.send(frame, to: number) == K_OK {
-                        state.calls[call.id]?.site = number
-                    } else {
-                        state.calls[call.id] = nil
-                        lost.append(client)
-                    }
-                    continue
-                }
-                if call.id != 0 {
-                    state.served[call] = nil
-                    let passed = PassedFields(call: call, site: number, epoch: port.epoch &+ 1)
-                    state.send(.passed, passed, to: call.origin)
-                }
-                _ = state.send(frame, to: number)
-            }
-            _ = state.send(commit, to: number)
-            state.departures[id]?.committed = true
-            state.places[port.ui.raw] = Place(site: number, epoch: port.epoch &+ 1, isForwarder: true)
-            return lost
+        let gone = state.withLock { $0.commit(port, leaving, commit, id, to: number) }
+        for message in leaving {
+            guard let transaction = message.transaction else { continue }
+            if !gone, message.isOurs { transaction.goesOn(to: .none) }
+            if gone, !message.isOurs { _ = transaction.handOver(to: .none) }
         }
-        for client in lost { client.fail(K_ELINKFAILURE) }
+        return gone
+    }
+
+    /// nil if nobody waits for the answer any more.
+    private func prepare(_ message: Message, _ id: UInt64) -> Leaving? {
+        guard let transaction = message.transaction else {
+            return Leaving(frame: carried(message, WireCall(), id), call: WireCall(), transaction: nil, isOurs: true)
+        }
+        if case .site(_, let name) = transaction.client {
+            guard transaction.isOpen else { return nil }
+            return Leaving(frame: carried(message, name, id), call: name, transaction: transaction, isOurs: false)
+        }
+        let call = WireCall(id: site.host.random64() | 1, origin: site.number)
+        // Known before the client can leave it.
+        state.withLock { $0.calls[call.id] = OutgoingCall(transaction: transaction) }
+        guard transaction.handOver(to: .site(self, call.id)) else {
+            state.withLock { $0.calls[call.id] = nil }
+            return nil
+        }
+        return Leaving(frame: carried(message, call, id), call: call, transaction: transaction, isOurs: true)
     }
 
     private func carried(_ message: Message, _ call: WireCall, _ id: UInt64) -> Frame {
@@ -159,5 +152,41 @@ extension Sites {
             // Under the lock: it cannot be waiting for something else by then.
             departure.client.complete(K_OK)
         }
+    }
+}
+
+/// A message that goes with its port.
+private struct Leaving {
+    let frame: Frame
+    let call: WireCall
+    let transaction: Transaction?
+    /// The client is of this site.
+    let isOurs: Bool
+}
+
+extension Sites.State {
+    /// All or nothing: without the commit, what was sent before counts for nothing.
+    fileprivate mutating func commit(
+        _ port: Port, _ leaving: [Leaving], _ commit: Frame, _ id: UInt64, to number: UInt32
+    ) -> Bool {
+        let sent = leaving.filter { $0.call.id == 0 || !$0.isOurs || calls[$0.call.id]?.cancelled == K_OK }
+        let gone = sent.allSatisfy { send($0.frame, to: number) == K_OK } && send(commit, to: number) == K_OK
+        for message in leaving where message.isOurs && message.call.id != 0 {
+            if !gone || calls[message.call.id]?.cancelled != K_OK {
+                calls[message.call.id] = nil
+            } else {
+                calls[message.call.id]?.site = number
+            }
+        }
+        guard gone else { return false }
+        let epoch = port.epoch &+ 1
+        for message in leaving where !message.isOurs {
+            served[message.call] = nil
+            let passed = PassedFields(call: message.call, site: number, epoch: epoch)
+            send(.passed, passed, to: message.call.origin)
+        }
+        departures[id]?.committed = true
+        places[port.ui.raw] = Place(site: number, epoch: epoch, isForwarder: true)
+        return true
     }
 }

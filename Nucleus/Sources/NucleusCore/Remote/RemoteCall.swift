@@ -22,6 +22,7 @@ enum Elsewhere {
 
 /// Results that stay inside.
 enum RemoteCode {
+    static var inner: ClosedRange<Int32> { -1999 ... -1990 }
     /// The port has just come here.
     static var here: Int32 { -1998 }
     /// The site has no member of the group any more; nobody has had the request.
@@ -168,7 +169,9 @@ extension Sites {
         guard fields.call.origin == site.number else { return }
         let call = state.withLock { $0.calls.removeValue(forKey: fields.call.id) }
         let missed = fields.tried == 0 && fields.code == K_EUNREACHABLE
-        call?.transaction.fail(missed ? RemoteCode.noMember : fields.code < 0 ? fields.code : K_EHOST)
+        // A handler may answer with any negative code, but for those that mean something in here only.
+        let code = fields.code < 0 && !RemoteCode.inner.contains(fields.code) ? fields.code : K_EHOST
+        call?.transaction.fail(missed ? RemoteCode.noMember : code)
     }
 
     /// The newest counts, and what the site says that has the call.

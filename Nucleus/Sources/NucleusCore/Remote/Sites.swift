@@ -64,8 +64,8 @@ public final class Sites: Sendable {
     public var counts: SiteCounts { state.withLock { $0.counts } }
     public func isUp(_ number: UInt32) -> Bool { state.withLock { $0.peers[number]?.ready == true } }
 
-    /// K_EBUSY if there is a link.
-    func open(_ link: any SiteLink) throws(KnError) {
+    /// K_EBUSY if there is a link. From now on that calls `siteUp`, `siteDown` and `deliver`.
+    public func open(_ link: any SiteLink) throws(KnError) {
         let done = state.withLock { state in
             guard state.link == nil else { return false }
             state.link = link

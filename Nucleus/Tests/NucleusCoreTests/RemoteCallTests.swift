@@ -95,7 +95,31 @@ import Testing
         let port = server.nucleus.newPort()
         #expect(client.nucleus.call(port.ui, "old", delay: 20).code == K_ETIMEOUT)
         #expect(eventually { sites.a.remoteCalls + sites.b.remoteCalls == 0 })
+        #expect(eventually { sites.b.site.port(port.ui, holds: 0) })
         #expect(server.nucleus.receive(port.li, delay: 0).code == K_ENOMSG)
+    }
+
+    /// Between sites a body that is moved is copied once; it stays with a sender whose message never left.
+    @Test func movedBodies() {
+        let sites = Joined()
+        let (server, client) = (sites.b.actor("server"), sites.a.actor("client"))
+        let (port, table) = (server.nucleus.newPort(), client.table.pointee)
+        let serving = sites.b.serve(server, port.li, "got ")
+        var body: VmAddr = 0
+        #expect(table.msgAllocate(table.`self`, 5, &body) == K_OK)
+        UnsafeMutableRawPointer(bitPattern: UInt(body))?.copyMemory(from: Array("moved".utf8), byteCount: 5)
+        var dest = KnIpcDest(target: KnUniqueId(.port, site: 9, random: 1), coTarget: KnUniqueId())
+        var reply = [UInt8](repeating: 0, count: 16)
+        for (target, code) in [(dest.target, K_EUNREACHABLE), (port.ui, K_OK), (port.ui, K_EUNKNOWN)] {
+            dest.target = target
+            var size = UInt32(reply.count)
+            let got = table.ipcCallMove(
+                table.`self`, K_DEFAULTPORT, &dest, K_FUNCMODE, nil, body, 5, nil, &reply, &size, 0, 20_000)
+            #expect(got == code)
+            if got == K_OK { #expect(String(decoding: reply.prefix(Int(size)), as: UTF8.self) == "got moved") }
+        }
+        sites.b.site.deleteActor(server)
+        #expect(serving.result() == K_EDEADACTOR)
     }
 
     @Test func anAbortReachesTheServersThread() {

@@ -143,6 +143,7 @@ extension Sites {
                 if transaction == nil { continue }
             }
             let message = self.message(frame, carried.message, transaction, port, behind: CarriedFields.self)
+            state.withLock { $0.served[carried.message.call.named]?.request = (message, port) }
             if message.charge(to: actor) { port.queue.append(message) } else { transaction?.fail(K_EFULL) }
         }
         let token = site.host.random64() | 1

@@ -46,6 +46,8 @@ extension Actor {
                 target.type == .port ? target : nil, head, thread, request, reply, delay: delay)
             guard code == RemoteCode.here else {
                 site.trace(call: head, request.op, code, reply, thread, since: began)
+                // It has not left for good: as if it had failed here.
+                if code == K_EUNKNOWN || code == K_EUNREACHABLE { throw KnError(rawValue: code) }
                 return code
             }
             do throws(KnError) { return try callAgain(request, reply, flags: flags, delay: delay) } catch {

@@ -1,6 +1,20 @@
 import CChorus
 import Synchronization
 
+/// A call of another site's that is here.
+struct ServedCall {
+    let transaction: Transaction
+    /// The request, once it is at its port.
+    var request: (message: Message, port: Port)?
+
+    /// The client has gone with `code`; false if the call had ended before. A request that is still queued goes.
+    func cancel(_ code: Int32) -> Bool {
+        guard transaction.cancel(code) else { return false }
+        if let request { request.port.forget(request.message) }
+        return true
+    }
+}
+
 /// Messages from other sites. They never wait here: a port queues them, or its handler gets a thread.
 extension Sites {
     /// False if the frame makes no sense.
@@ -72,6 +86,7 @@ extension Sites {
             if transaction == nil { return true }
         }
         let message = self.message(frame, fields, transaction, port, behind: MessageFields.self)
+        if transaction != nil { state.withLock { $0.served[fields.call.named]?.request = (message, port) } }
         if transaction != nil, port.withRoom({ _, _ in port.connection == .connected }) == true {
             workers.submit(RemoteRun(port, message), site.kernel)
             return true
@@ -118,7 +133,7 @@ extension Sites {
         let code = state.withLock { state -> Int32 in
             guard state.peers[name.origin] != nil, state.served[name] == nil else { return K_EEXIST }
             guard state.served.count < Self.mostServed else { return K_EFULL }
-            state.served[name] = transaction
+            state.served[name] = ServedCall(transaction: transaction)
             return K_OK
         }
         if code == K_EFULL { refuse(fields, code) }
@@ -175,7 +190,7 @@ extension Sites {
     func cancelled(_ fields: EndFields, from source: UInt32) {
         guard fields.call.origin == source else { return }
         let name = fields.call.named
-        guard let transaction = state.withLock({ $0.served[name] }), transaction.cancel(fields.code) else { return }
+        guard let call = state.withLock({ $0.served[name] }), call.cancel(fields.code) else { return }
         answer(name, failed: fields.code < 0 ? fields.code : K_EABORT)
     }
 }

@@ -29,7 +29,7 @@ extension Sites {
         guard let end else { return }
         site.report(2, "site \(number) is gone")
         for transaction in end.called { transaction.fail(K_ELINKFAILURE) }
-        for transaction in end.served { _ = transaction.cancel(K_EDEADACTOR) }
+        for call in end.served { _ = call.cancel(K_EDEADACTOR) }
         // Ways that lead over the site need not be cleared any more: nothing comes along there.
         for raw in end.switches { endSwitch(raw, at: nil) }
     }
@@ -78,7 +78,7 @@ extension Sites {
 /// What a site leaves behind.
 struct Departed {
     var called: [Transaction] = []
-    var served: [Transaction] = []
+    var served: [ServedCall] = []
     var switches: [UInt64] = []
 }
 
@@ -94,9 +94,9 @@ extension Sites.State {
             calls[id] = nil
             if call.cancelled == K_OK { end.called.append(call.transaction) }
         }
-        for (name, transaction) in served where name.origin == number {
+        for (name, call) in served where name.origin == number {
             served[name] = nil
-            end.served.append(transaction)
+            end.served.append(call)
         }
         for (group, sites) in members where sites.contains(number) {
             let left = sites.filter { $0 != number }

@@ -34,7 +34,7 @@ public final class Sites: Sendable {
         /// Incarnations that were here before, so that a new one is told apart.
         var known: [UInt32: UInt64] = [:]
         var calls: [UInt64: OutgoingCall] = [:]
-        var served: [WireCall: Transaction] = [:]
+        var served: [WireCall: ServedCall] = [:]
         /// Of ports that have migrated: where to.
         var places: [UInt64: Place] = [:]
         var switches: [UInt64: PathSwitch] = [:]

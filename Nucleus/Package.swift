@@ -25,8 +25,13 @@ let package = Package(
             dependencies: ["NucleusCore", "MachineLinux", "KnLane", "CLane", "CChorus", "CNucleusNote"],
             linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .executableTarget(name: "ChorusActorHost", dependencies: ["KnLane", "CLane", "CChorus"]),  // user servers live here
-        .testTarget(name: "NucleusCoreTests", dependencies: ["NucleusCore", "MachineLinux", "ActorKit"]),
-        .testTarget(name: "MachineLinuxTests", dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus"]),
+        .target(  // a mapper for tests
+            name: "MapperFixture", dependencies: ["NucleusCore", "ActorKit"], path: "Tests/MapperFixture"),
+        .testTarget(
+            name: "NucleusCoreTests", dependencies: ["NucleusCore", "MachineLinux", "ActorKit", "MapperFixture"]),
+        .testTarget(
+            name: "MachineLinuxTests",
+            dependencies: ["MachineLinux", "NucleusCore", "CMachine", "CChorus", "ActorKit", "MapperFixture"]),
         .testTarget(
             name: "KnLaneTests",
             dependencies: ["KnLane", "CLane", "CChorus", "Nucleus", "NucleusCore", "MachineLinux", "ChorusActorHost"],

@@ -55,6 +55,9 @@ IS(COUNT_1_0, 91)
     X(svTrapTable) X(trapRaise) X(trapEntry) X(svActorExcHandlerConnect) X(svActorExcHandlerDisconnect)           \
     X(actorExcPort) \
     \
+    /* --- memory --- */ \
+    X(rgnMapFromActor) X(rgnInitFromActor) X(rgnSetInherit) X(rgnSetPaging) X(rgnSetOpaque) X(rgnStat2) X(sgSyncAll) \
+    \
     /* --- end --- */
 
 enum { FIRST_1_1 = COUNT_1_0 - 1, CALLS_1_1(PLACE) COUNT_1_1 };

@@ -238,3 +238,21 @@ int guest_usage(int pid, uint64_t *user, uint64_t *system, uint64_t *resident) {
     *resident = (uint64_t)rss * 4096;
     return 0;
 }
+
+uint64_t guest_resident(int pid, uint64_t start, uint64_t end) {
+    char path[40];
+    uint64_t words[512], resident = 0;
+    if (end <= start || end - start > 64ull << 30) return 0;
+    snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    for (uint64_t page = start / 4096; page < end / 4096;) {
+        uint64_t rest = end / 4096 - page, count = rest < 512 ? rest : 512;
+        ssize_t n = pread(fd, words, count * 8, (off_t)(page * 8));
+        if (n <= 0) break;
+        for (ssize_t i = 0; i < n / 8; i++) resident += words[i] >> 63;
+        page += (uint64_t)n / 8;
+    }
+    close(fd);
+    return resident * 4096;
+}

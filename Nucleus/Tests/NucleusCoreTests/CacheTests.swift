@@ -1,6 +1,7 @@
 import ActorKit
 import CChorus
 import Glibc
+import MapperFixture
 import Synchronization
 import Testing
 
@@ -172,5 +173,72 @@ private final class Setting: Sendable {
         var range = KnObjDesc(dataObject: cap, startOffset: 0, size: 0)
         #expect(user.lcFlush(&range, K_LC_INVALIDATE, 0) == K_EPRIV && user.lcSetRights(&range, 0, 0) == K_EPRIV)
         #expect(setting.mapper.count(KN_MPSTAT) == 1)  // the client's own
+    }
+
+    @Test func temporarySegmentsAreMadeAndReleased() {
+        let bench = Bench()
+        let mapper = TestMapper(bench.actor("default mapper"), [], options: K_MP_RELEASE)
+        let client = bench.actor("client").nucleus
+        var made = KnCap(), other = KnCap(), ui = mapper.segment.ui
+        #expect(client.sgCreateAt(&ui, 0, &made) == K_OK && client.sgCreateAt(&ui, 0, &other) == K_OK)
+        #expect(made.ui == ui && made.key.raw != other.key.raw)
+        var li: Int32 = 0
+        #expect(client.lcOpen(&made, 0, &li) == K_OK)
+        #expect(client.write(made, 0, Array("swapped".utf8)) == 7)
+        #expect(client.read(made, 0, 7).bytes == Array("swapped".utf8))
+        #expect(mapper.state.withLock { $0.released.isEmpty })
+        #expect(client.lcClose(li) == K_OK)
+        // Written back first, then given up.
+        #expect(eventually { mapper.state.withLock { $0.released.map(\.raw) == [made.key.raw] } })
+        #expect(mapper.state.withLock { $0.bytes } == Array("swapped".utf8))
+        #expect(mapper.state.withLock { $0.asked.suffix(2) } == [KN_MPPUSHOUT, KN_MPRELEASE])
+        #expect(bench.actor("user", K_USERACTOR).nucleus.sgCreateAt(&ui, 0, &made) == K_EPRIV)
+        mapper.fault.withLock { $0 = .nonsense }
+        #expect(client.sgCreateAt(&ui, 0, &made) == K_EHOST)
+    }
+
+    /// A mapper that takes back what it is about to grant: the flush comes first here, though it was decided later.
+    @Test func aFlushThatOvertakesAGrantCounts() {
+        let setting = Setting()
+        let client = setting.client
+        setting.mapper.state.withLock { state in
+            state.beforeAnswer = { mapper in
+                let (lccap, order) = mapper.state.withLock { ($0.lccap, $0.order) }
+                var range = KnObjDesc(dataObject: lccap, startOffset: 0, size: 0)
+                // The answer on its way is number order + 1.
+                _ = client.lcFlush(&range, K_LC_INVALIDATE, order + 2)
+                mapper.state.withLock { $0.bytes[0] = 99 }
+            }
+        }
+        #expect(client.read(setting.mapper.segment, 0, 1).bytes == [99])
+        #expect(setting.mapper.count(KN_MPPULLIN) == 2)
+    }
+
+    @Test func aFlushOfAnOlderOrderLeavesWhatWasGrantedSince() {
+        let setting = Setting()
+        #expect(setting.client.read(setting.mapper.segment, 0, 1).code == 0)
+        let (lccap, order) = setting.mapper.state.withLock { ($0.lccap, $0.order) }
+        var range = KnObjDesc(dataObject: lccap, startOffset: 0, size: 0)
+        #expect(setting.client.lcFlush(&range, K_LC_INVALIDATE, order - 1) == K_OK)
+        #expect(setting.stat.present > 0)
+        #expect(setting.client.lcFlush(&range, K_LC_INVALIDATE, order) == K_OK)
+        #expect(setting.stat.present == 0)
+    }
+
+    @Test func everythingIsWrittenBackAtOnce() {
+        let setting = Setting()
+        let other = TestMapper(setting.bench.actor("other"), Setting.bytes)
+        var li: Int32 = 0, cap = other.segment
+        _ = setting.client.lcOpen(&cap, 0, &li)
+        _ = setting.client.write(setting.mapper.segment, 0, [1])
+        _ = setting.client.write(other.segment, 0, [2])
+        #expect(setting.bench.actor("user", K_USERACTOR).nucleus.sgSyncAll() == K_EPRIV)
+        #expect(setting.client.sgSyncAll() == K_OK)
+        #expect(setting.mapper.state.withLock { $0.bytes[0] } == 1 && other.state.withLock { $0.bytes[0] } == 2)
+        _ = setting.client.write(other.segment, 0, [3])
+        other.fault.withLock { $0 = .refuses }
+        #expect(setting.client.sgSyncAll() == K_EPRIV)
+        other.fault.withLock { $0 = .none }
+        #expect(setting.client.sgSyncAll() == K_OK && other.state.withLock { $0.bytes[0] } == 3)
     }
 }

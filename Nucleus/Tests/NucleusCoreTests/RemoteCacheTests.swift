@@ -1,6 +1,7 @@
 import ActorKit
 import CChorus
 import Glibc
+import MapperFixture
 import Synchronization
 import Testing
 

@@ -66,6 +66,13 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
         if result < 0 { throw LoadError("subsystem.ipc cannot be set: \(nucleusCode(result))") }
     }
 
+    /// What all actors together may hold, in bytes; 0: no limit.
+    public func limitMemory(_ limit: UInt64) throws(LoadError) {
+        if limit == 0 { return }
+        let result = boot.pointee.siteMemory?(handle, limit) ?? K_ENOSYS
+        if result < 0 { throw LoadError("subsystem.memory cannot be set: \(nucleusCode(result))") }
+    }
+
     /// Loads one actor; its object has been checked.
     public func load(_ entry: ActorEntry, object: String, options: String) throws(LoadError) {
         var cap = KnCap()

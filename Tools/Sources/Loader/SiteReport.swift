@@ -126,20 +126,27 @@ struct SiteReport {
         guard var cap = actors.first(where: { $0.hostPid == entry.hostPid && $0.privilege == K_UNIXACTOR })?.cap else {
             throw LoadError("process \(pid) has no actor any more")
         }
-        let stats = try list(KnRgnStat()) { count, stats in
-            nucleus.rgnStat?(nucleus.`self`, &cap, 0, count, stats) ?? K_ENOSYS
+        let stats = try list(KnRgnStat2()) { count, stats in
+            nucleus.rgnStat2?(nucleus.`self`, &cap, 0, count, stats) ?? K_ENOSYS
         }
-        var table = TextTable(["START", "END", "PROT", "KIND", "OFFSET", "SEGMENT"])
+        var table = TextTable([
+            "START", "END", "PROT", "KIND", "INHERIT", "OPAQUE", "RESIDENT", "DIRTY", "OFFSET", "SEGMENT", "MAPPER",
+        ])
         for stat in stats {
             let options = stat.rgn.options
             let prot =
                 "\(options & K_READABLE != 0 ? "r" : "-")\(options & K_WRITABLE != 0 ? "w" : "-")"
                 + "\(options & K_EXECUTABLE != 0 ? "x" : "-")"
             let ui = stat.object.dataObject.ui
+            let isMapped = stat.mapper.uiHead != 0 || stat.mapper.uiTail != 0
             table.add([
                 hex(stat.rgn.startAddr), hex(stat.rgn.startAddr &+ stat.rgn.size), prot,
-                stat.isPrivate != 0 ? "private" : "shared", hex(stat.object.startOffset),
-                ui.uiHead == 0 && ui.uiTail == 0 ? "anonymous" : uiText(ui),
+                stat.isPrivate != 0 ? "private" : "shared",
+                options & K_INHERITSHARE != 0 ? "share" : options & K_INHERITCOPY != 0 ? "copy" : "-",
+                stat.rgn.opaque == 0 ? "-" : hex(UInt64(stat.rgn.opaque)),
+                sizeText(stat.resident), isMapped ? sizeText(stat.dirty) : "-", hex(stat.object.startOffset),
+                ui.uiHead == 0 && ui.uiTail == 0 ? "anonymous" : isMapped ? "mapper's" : uiText(ui),
+                isMapped ? uiText(stat.mapper) : "-",
             ])
         }
         return table.text

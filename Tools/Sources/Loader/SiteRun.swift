@@ -43,6 +43,7 @@ public struct SiteRun {
         }
         let watch = SignalWatch(site: site)
         try site.allowProcessIpc(plan.manifest.subsystem.ipc)
+        try site.limitMemory(plan.manifest.subsystem.memory)
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
         try site.started()
         watch.start()

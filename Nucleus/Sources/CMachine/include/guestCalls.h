@@ -56,4 +56,6 @@ void *guest_reserve(uint64_t size);                        /* readable zeros, no
 int guest_unreserve(void *at, uint64_t size);              /* back to readable zeros */
 /* utime, stime in ns and resident bytes of a host process. */
 int guest_usage(int pid, uint64_t *user, uint64_t *system, uint64_t *resident);
+/* Bytes of start..end that a host process has in memory; 0 for more than 64 GiB, which are not counted. */
+uint64_t guest_resident(int pid, uint64_t start, uint64_t end);
 #endif

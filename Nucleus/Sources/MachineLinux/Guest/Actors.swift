@@ -18,7 +18,7 @@ extension LinuxGuests: UnixMachine {
         for guest in threads { bury(guest) }
         process?.actor.withLock { $0 = nil }
         guestActor.process = nil
-        guestActor.space = GuestSpace()
+        guestActor.space = GuestSpace([], site.memory)
         sweeper.wake()
     }
 
@@ -42,7 +42,7 @@ extension LinuxGuests: UnixMachine {
             return K_EDEADACTOR
         }
         for other in others { bury(other) }
-        guestActor.space = GuestSpace(vdsoRegions(zygote))
+        guestActor.space = GuestSpace(vdsoRegions(zygote), site.memory)
         guestActor.duplicate = nil
         own(actor, blank.process)
         return K_OK
@@ -98,15 +98,36 @@ extension LinuxGuests: UnixMachine {
     }
 
     public func actorRead(_ actor: Actor, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer) -> Int32 {
-        guard let pid = reachable(actor, from, to.count) else { return K_EFAULT }
-        let r = guest_vm_read(pid, from, to.baseAddress, UInt64(to.count))
-        return r < 0 ? K_EFAULT : Int32(clamping: r)
+        move(actor, from, to.count, write: false) { pid, done in
+            guest_vm_read(pid, from + UInt64(done), to.baseAddress.map { $0 + done }, UInt64(to.count - done))
+        }
     }
 
     public func actorWrite(_ actor: Actor, _ to: VmAddr, _ from: UnsafeRawBufferPointer) -> Int32 {
-        guard let pid = reachable(actor, to, from.count) else { return K_EFAULT }
-        let r = guest_vm_write(pid, to, from.baseAddress, UInt64(from.count))
-        return r < 0 ? K_EFAULT : Int32(clamping: r)
+        move(actor, to, from.count, write: true) { pid, done in
+            guest_vm_write(pid, to + UInt64(done), from.baseAddress.map { $0 + done }, UInt64(from.count - done))
+        }
+    }
+
+    /// Bytes moved, short where memory ends. What a mapper has to provide is brought in piece by piece.
+    private func move(
+        _ actor: Actor, _ address: VmAddr, _ size: Int, write: Bool, _ part: (_ pid: Int32, _ done: Int) -> Int64
+    ) -> Int32 {
+        guard let pid = reachable(actor, address, size) else { return K_EFAULT }
+        var (done, tries) = (0, 0)
+        while done < size {
+            let moved = part(pid, done)
+            if moved > 0 {
+                done += Int(moved)
+                tries = 0
+                continue
+            }
+            tries += 1
+            // It may be taken away meanwhile, but not for ever.
+            let next = min(UInt64(size - done), 64 << 10)
+            guard tries <= 8, bringIn(actor, address + UInt64(done), next, write: write) else { break }
+        }
+        return done > 0 || size == 0 ? Int32(clamping: done) : K_EFAULT
     }
 
     /// Its host process, for an address range that is the guest's own: never the stub or a mailbox.

@@ -47,7 +47,10 @@ extension LinuxGuests {
     {
         for _ in 0..<8 {
             let code = copy()
-            guard code == K_EFAULT, pageIn(guest, address, size, write: write) else { return code }
+            guard code == K_EFAULT,
+                pageIn(guest, address, size, write: write)
+                    || waitsForChange(guest, address, write: write, execute: false)
+            else { return code }
         }
         return K_EFAULT
     }

@@ -7,25 +7,45 @@ import Synchronization
 final class GuestSpace: @unchecked Sendable {
     // Sendable: the list is locked; segments are retained by `insert` and released by `remove`.
     private let list: Mutex<[Region]>
+    /// The site's: charged for what the regions may hold.
+    let account: MemoryAccount
+    /// Regions that are being made ones that others may share: what they allow is refused for a moment. And how many
+    /// were since the beginning.
+    let changing = Atomic<Int>(0)
+    let changed = Atomic<UInt64>(0)
     /// It has, or had, regions of mappers' segments.
     private let paged = Atomic<Bool>(false)
     var isPaged: Bool { paged.load(ordering: .acquiring) }
 
-    init(_ regions: [Region] = []) {
+    init(_ regions: [Region] = [], _ account: MemoryAccount) {
+        self.account = account
+        account.move(from: 0, to: regions.reduce(0) { $0 + $1.charge })
         paged.store(regions.contains { $0.segment?.local != nil }, ordering: .relaxed)
         for region in regions { region.segment?.retainMapping() }
         list = Mutex(regions)
     }
 
     deinit {
-        for region in list.withLock({ $0 }) { region.segment?.releaseMapping() }
+        let regions = list.withLock { $0 }
+        for region in regions { region.segment?.releaseMapping() }
+        account.release(regions.reduce(0) { $0 + $1.charge })
     }
 
     var all: [Region] { list.withLock { $0 } }
     var count: Int { list.withLock { $0.count } }
 
-    /// A copy for a forked actor.
-    func duplicate() -> GuestSpace { GuestSpace(all) }
+    /// Bytes that the regions in a range are charged for.
+    func charge(_ start: VmAddr, _ end: VmAddr) -> UInt64 { parts(start, end).reduce(0) { $0 + $1.charge } }
+
+    /// Runs `body`, which puts regions that are charged `charge` bytes into a range, if the site's memory suffices.
+    func granting(_ start: VmAddr, _ end: VmAddr, _ charge: UInt64, _ body: () -> Int32) -> Int32 {
+        let now = self.charge(start, end)
+        let growth = charge > now ? charge - now : 0
+        // Twice for a moment, once what is put in is charged; never too little.
+        guard account.reserve(growth) else { return K_ENOMEM }
+        defer { account.release(growth) }
+        return body()
+    }
 
     /// Puts a region in, replacing what is there.
     func insert(_ region: Region) {
@@ -34,6 +54,7 @@ final class GuestSpace: @unchecked Sendable {
         let gone = list.withLock { list -> [Region] in
             let gone = Self.cut(&list, region.start, region.end)
             let at = Self.firstIndex(list, endingAbove: region.start)
+            account.move(from: Self.charge(gone, region.start, region.end), to: region.charge)
             list.insert(region, at: at)
             Self.merge(&list, at)
             return gone
@@ -43,7 +64,11 @@ final class GuestSpace: @unchecked Sendable {
 
     /// Takes a range out; the parts that were mapped.
     @discardableResult func remove(_ start: VmAddr, _ end: VmAddr) -> Bool {
-        let gone = list.withLock { Self.cut(&$0, start, end) }
+        let gone = list.withLock { list in
+            let gone = Self.cut(&list, start, end)
+            account.release(Self.charge(gone, start, end))
+            return gone
+        }
         for old in gone { old.segment?.releaseMapping() }
         return !gone.isEmpty
     }
@@ -92,6 +117,10 @@ final class GuestSpace: @unchecked Sendable {
     }
 
     // MARK: the sorted list
+
+    private static func charge(_ gone: [Region], _ start: VmAddr, _ end: VmAddr) -> UInt64 {
+        gone.reduce(0) { $0 + $1.clipped(start, end).charge }
+    }
 
     private static func firstIndex(_ list: [Region], endingAbove address: VmAddr) -> Int {
         var low = 0, high = list.count

@@ -65,6 +65,8 @@ final class GuestThread: @unchecked Sendable {
     var payloadUsed = 0
     /// Waits still to come that sleep at once (mailbox.h, MB_CONTENDED).
     var contended: UInt32 = 0
+    /// `GuestSpace.changed` when a fault of it was last put down to a change.
+    var changesSeen: UInt64 = 0
     /// A deferred copy-out has failed: the result becomes -EFAULT.
     var deferredFault = false
 

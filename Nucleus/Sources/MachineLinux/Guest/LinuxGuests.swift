@@ -38,7 +38,7 @@ public final class LinuxGuests: @unchecked Sendable {
     let serves = Atomic<Bool>(false)
     /// Pool threads that are inside a page-in.
     let paging = Atomic<Int>(0)
-    let revocations = Revocations()
+    let errands = Errands()
     let clones = ClonesUnderWay()
     /// Last name given to shared anonymous memory.
     let sharedNames = Atomic<UInt32>(0)
@@ -116,6 +116,7 @@ final class GuestActor: Sendable {
         var space: GuestSpace
         var process: GuestProcess?
         var duplicate: UInt32?
+        var inheritance = Inheritance()
     }
     private let state: Mutex<State>
     /// Its threads; nil once the actor is deleted: nothing is added to it any more. Outside of every `dialogue`.
@@ -135,6 +136,12 @@ final class GuestActor: Sendable {
     var duplicate: UInt32? {
         get { state.withLock { $0.duplicate } }
         set { state.withLock { $0.duplicate = newValue } }
+    }
+
+    /// What of its regions has to be undone in the host's clone.
+    var inheritance: Inheritance {
+        get { state.withLock { $0.inheritance } }
+        set { _ = state.withLock { swap(&$0.inheritance, newValue) } }
     }
 
     /// Takes what is old out of the lock, since its end may take others.

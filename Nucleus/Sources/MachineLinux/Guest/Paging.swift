@@ -19,10 +19,20 @@ extension LinuxGuests {
     /// Threads of the pool that may wait for mappers at a time: the rest serve the site.
     private static var mostPaging: Int { 128 }
 
-    /// Makes the page of `address` accessible.
+    /// Makes the page of `address` accessible to a guest that is held.
     func pageIn(_ guest: GuestThread, _ address: VmAddr, write: Bool, execute: Bool = false) -> PageIn {
-        guard let space = space(guest.thread.actor), space.isPaged, let region = space.region(address),
-            let segment = region.segment, let local = segment.local
+        guard let space = space(guest.thread.actor) else { return .foreign }
+        return pageIn(space, address, write: write, execute: execute) { start, size, protection in
+            guest.commanded(else: nil) { guest.hostCall(HOST_mprotect, start, size, protection) }
+        }
+    }
+
+    private func pageIn(
+        _ space: GuestSpace, _ address: VmAddr, write: Bool, execute: Bool,
+        _ protect: (_ start: VmAddr, _ size: VmSize, _ protection: UInt64) -> Int64?
+    ) -> PageIn {
+        guard space.isPaged, let region = space.region(address), let segment = region.segment,
+            let local = segment.local
         else { return .foreign }
         let needed = write ? K_WRITABLE : execute ? K_EXECUTABLE : K_READABLE | K_WRITABLE | K_EXECUTABLE
         guard region.options & needed != 0, region.options & K_RESERVED == 0 else { return .foreign }
@@ -45,9 +55,31 @@ extension LinuxGuests {
             let size = UInt64(pages.count) * 4096
             var protection = protection(region.options)
             if !region.isPrivate, !pinned.writable { protection &= ~UInt64(PROT_WRITE) }
-            let result = guest.commanded(else: nil) { guest.hostCall(HOST_mprotect, start, size, protection) }
-            return result == 0 ? .mapped(start + size) : .failed
+            return protect(start, size, protection) == 0 ? .mapped(start + size) : .failed
         } catch { return .failed }
+    }
+
+    /// Brings in what of a range is mapped from mappers, whether or not a thread of the actor is held. False: nothing of it
+    /// is, or it cannot be brought in.
+    func bringIn(_ actor: Actor, _ from: VmAddr, _ size: UInt64, write: Bool) -> Bool {
+        guard let space = space(actor), space.isPaged else { return false }
+        var found = false
+        let (end, over) = from.addingReportingOverflow(size)
+        guard !over else { return false }
+        for part in space.parts(from, end) where part.segment?.local != nil {
+            var at = part.start
+            while at < part.end {
+                let step = pageIn(space, at, write: write, execute: false) { start, size, protection in
+                    command(actor) { agent in
+                        agent.commanded(else: nil) { agent.hostCall(HOST_mprotect, start, size, protection) }
+                    }
+                }
+                guard case .mapped(let next) = step else { return false }
+                at = next
+                found = true
+            }
+        }
+        return found
     }
 
     /// Brings in what is missing in a range that the nucleus could not copy from or to. False: nothing can be done.
@@ -80,7 +112,8 @@ extension LinuxGuests {
         let words = (UnsafeRawPointer(guest.area) + Int(guest.frame)).assumingMemoryBound(to: UInt64.self)
         let error = words[Ucontext.err]
         switch pageIn(guest, request.address, write: error & 2 != 0, execute: error & 16 != 0) {
-        case .foreign: return false
+        case .foreign:
+            return waitsForChange(guest, request.address, write: error & 2 != 0, execute: error & 16 != 0)
         case .mapped: return true
         case .failed:
             request.signo = SIGBUS

@@ -6,7 +6,8 @@ import NucleusCore
 struct Region {
     var start: VmAddr
     var end: VmAddr
-    /// K_READABLE, K_WRITABLE, K_EXECUTABLE, K_INHERITSHARE, K_GROWSDOWN, K_MAYWRITE, K_RESERVED.
+    /// K_READABLE, K_WRITABLE, K_EXECUTABLE, K_INHERIT*, K_NODEMAND, K_NOWAITFORMEMORY, K_GROWSDOWN, K_MAYWRITE,
+    /// K_RESERVED.
     var options: UInt32
     var opaque: UInt32
     var segment: Segment?
@@ -14,10 +15,21 @@ struct Region {
     var offset: VmOffset = 0
     /// Private copy or anonymous private memory; else shared.
     var isPrivate: Bool
-    /// Names shared anonymous memory, the same in all who inherited it.
+    /// Names shared anonymous memory without a segment, the same in all who inherited it.
     var shared = KnUniqueId()
+    /// It was private before another actor came to share it (rgnMapFromActor): a fork still copies it.
+    var wasPrivate = false
+
+    /// `opaque` of the vDSO: by that its subsystem finds it.
+    static var vdso: UInt32 { 0x76 }
 
     var size: VmSize { end - start }
+
+    /// Bytes of memory that it may come to hold for its actor alone.
+    var charge: UInt64 { isPrivate && options & (K_WRITABLE | K_RESERVED) == K_WRITABLE ? size : 0 }
+
+    /// A region kept through rgnDup(0) as a copy, though the host would share it.
+    var isCopied: Bool { !isPrivate && options & K_INHERITSHARE == 0 && options & K_INHERITCOPY != 0 }
 
     func clipped(_ from: VmAddr, _ to: VmAddr) -> Region {
         var part = self

@@ -6,12 +6,12 @@ import Synchronization
 
 /// rgn* calls: kept in the space's list, carried out by a held thread's stub.
 extension LinuxGuests {
-    private static var pageMask: UInt64 { 4095 }
+    static var pageMask: UInt64 { 4095 }
     /// As the host's own limit (vm.max_map_count), which a lying stub could pass. What splits is let through by less.
-    private static var mostRegions: Int { 65_530 }
+    static var mostRegions: Int { 65_530 }
 
     /// Checks a range: page-aligned start, below the guest's top; the size rounded up.
-    private func range(_ rgn: KnRgnDesc) -> (start: VmAddr, end: VmAddr)? {
+    func range(_ rgn: KnRgnDesc) -> (start: VmAddr, end: VmAddr)? {
         let size = (rgn.size &+ Self.pageMask) & ~Self.pageMask
         guard rgn.startAddr & Self.pageMask == 0, size > 0, size <= MB_GUEST_TOP, rgn.startAddr <= MB_GUEST_TOP - size
         else {
@@ -27,7 +27,7 @@ extension LinuxGuests {
     }
 
     /// Picks or checks the place of a new region.
-    private func place(_ space: GuestSpace, _ rgn: inout KnRgnDesc) -> Int32 {
+    func place(_ space: GuestSpace, _ rgn: inout KnRgnDesc) -> Int32 {
         if rgn.options & K_ANYWHERE != 0 {
             let size = (rgn.size &+ Self.pageMask) & ~Self.pageMask
             let narrow = rgn.options & K_RESTRICTIVE != 0
@@ -40,42 +40,62 @@ extension LinuxGuests {
         return K_OK
     }
 
-    private static var kept: UInt32 {
-        K_READABLE | K_WRITABLE | K_EXECUTABLE | K_INHERITSHARE | K_GROWSDOWN | K_MAYWRITE | K_RESERVED
+    static var kept: UInt32 {
+        K_READABLE | K_WRITABLE | K_EXECUTABLE | K_INHERITSHARE | K_INHERITCOPY | K_GROWSDOWN | K_MAYWRITE | K_RESERVED
+            | K_NODEMAND | K_NOWAITFORMEMORY
     }
 
     public func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
         let placed = place(space, &rgn)
         guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
         let shares = rgn.options & K_INHERITSHARE != 0
+        if shares, let code = allocateShared(actor, rgn) { return code }
         var flags = UInt64(MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) | UInt64(shares ? MAP_SHARED : MAP_PRIVATE)
         if rgn.options & K_NODEMAND != 0 { flags |= UInt64(MAP_POPULATE) }
-        let (size, prot) = (end - start, protection(rgn.options))
-        let result = agent.commanded(else: nil) {
-            agent.hostCall(HOST_mmap, start, size, prot, flags, UInt64.max, 0)
-        }
-        let error = knError(host: result)
-        guard error == K_OK else { return error }
         var region = Region(
             start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: nil,
             isPrivate: !shares)
         if shares {
             region.shared = KnUniqueId(uiHead: 1, uiTail: sharedNames.wrappingAdd(1, ordering: .relaxed).newValue)
         }
-        space.insert(region)
-        return K_OK
+        return space.granting(start, end, region.charge) {
+            let (prot, flags) = (protection(rgn.options), flags)
+            let result = command(actor) { agent in
+                agent.commanded(else: nil) { agent.hostCall(HOST_mmap, start, end - start, prot, flags, UInt64.max, 0) }
+            }
+            let error = knError(host: result)
+            if error == K_OK { space.insert(region) }
+            return error
+        }
+    }
+
+    /// How many shared memories may have a descriptor of the nucleus at a time.
+    private static var mostShared: Int { 1024 }
+
+    /// Shared memory with a segment of its own, so that other actors can be given it. Nil where that is one too many: it
+    /// is the host's then, shared by forks only.
+    private func allocateShared(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32? {
+        guard site.sharedMemories < Self.mostShared, let (start, end) = range(rgn) else { return nil }
+        let segment: Segment
+        do throws(KnError) { segment = try site.createSharedMemory(end - start) } catch {
+            return error == .noMemory && site.memory.isLimited ? K_ENOMEM : nil
+        }
+        defer { segment.releaseMapping() }
+        var rgn = rgn
+        rgn.options = rgn.options & ~(K_ANYWHERE | K_NOREPLACE) | K_MAYWRITE
+        return rgnMap(
+            actor, &rgn, segment, KnObjDesc(dataObject: segment.cap, startOffset: 0, size: end - start), shared: true)
     }
 
     public func rgnMap(
         _ actor: Actor, _ rgn: inout KnRgnDesc, _ segment: Segment, _ object: KnObjDesc, shared: Bool
     ) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         // The host would refuse the far end of an offset, but the guest's stub need not tell.
-        guard object.startOffset & Self.pageMask == 0, object.startOffset <= UInt64(Int64.max) - MB_GUEST_TOP else {
-            return K_EINVAL
-        }
+        let offset = object.startOffset
+        guard offset & Self.pageMask == 0, offset <= UInt64(Int64.max) - MB_GUEST_TOP else { return K_EINVAL }
         let writes = shared && rgn.options & (K_WRITABLE | K_MAYWRITE) != 0
         if writes, segment.readOnly { return K_EPRIV }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
@@ -90,42 +110,34 @@ extension LinuxGuests {
         // A mapper's segment becomes accessible at the faults.
         let prot = segment.local == nil ? protection(rgn.options) : UInt64(PROT_NONE)
         if segment.local != nil, writes { rgn.options |= K_MAYWRITE }
-        let result: Int64? = agent.process.passing {
-            agent.commanded(else: nil) { () -> Int64? in
-                guard agent.flush() else { return nil }
-                var sent = descriptor
-                guard guest_send_fds(agent.process.socket, &sent, 1) > 0 else { return nil }
-                _ = agent.queue(OP_RECVFD)
-                let map = agent.queue(
-                    OP_SYSCALL, number: HOST_mmap, fd: 4, start, end - start, prot, flags, 0,
-                    object.startOffset)
-                _ = agent.queue(OP_SYSCALL, number: HOST_close, fd: 0)
-                guard agent.flush(deferred: 0) else { return nil }
-                return agent.result(map)
+        let region = Region(
+            start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: segment,
+            offset: offset, isPrivate: !shared)
+        return space.granting(start, end, region.charge) { [flags] in
+            let result = command(actor) { agent in
+                agent.process.passing { agent.map(descriptor, start, end - start, prot, flags, offset) }
             }
+            let error = knError(host: result)
+            if error == K_OK { space.insert(region) }
+            return error
         }
-        let error = knError(host: result)
-        guard error == K_OK else { return error }
-        space.insert(
-            Region(
-                start: start, end: end, options: rgn.options & Self.kept, opaque: rgn.opaque, segment: segment,
-                offset: object.startOffset, isPrivate: !shared))
-        return K_OK
     }
 
     public func rgnFree(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard !space.parts(start, end).isEmpty else { return K_OK }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
-        let result = agent.commanded(else: nil) { agent.hostCall(HOST_munmap, start, end - start) }
+        let result = command(actor) { agent in
+            agent.commanded(else: nil) { agent.hostCall(HOST_munmap, start, end - start) }
+        }
         let error = knError(host: result)
         if error == K_OK { space.remove(start, end) }
         return error
     }
 
     public func rgnSetProtect(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
@@ -135,23 +147,29 @@ extension LinuxGuests {
         if rgn.options & K_WRITABLE != 0, paged.contains(where: { !$0.isPrivate && $0.options & K_MAYWRITE == 0 }) {
             return K_EPRIV
         }
-        let result = agent.commanded(else: nil) { () -> Int64? in
-            let result = agent.hostCall(HOST_mprotect, start, end - start, protection(rgn.options))
-            guard result == 0 else { return result }
-            // What comes of a mapper is given access to again at the faults.
-            return hide(agent, paged)
-        }
-        let error = knError(host: result)
-        guard error == K_OK else { return error }
-        for var part in parts {
+        let changed = parts.map { part in
+            var part = part
             part.options = part.options & ~access | rgn.options & access
-            space.insert(part)
+            return part
         }
-        return K_OK
+        return space.granting(start, end, changed.reduce(0) { $0 + $1.charge }) {
+            let prot = protection(rgn.options)
+            let result = command(actor) { agent in
+                agent.commanded(else: nil) { () -> Int64? in
+                    let result = agent.hostCall(HOST_mprotect, start, end - start, prot)
+                    guard result == 0 else { return result }
+                    // What comes of a mapper is given access to again at the faults.
+                    return self.hide(agent, paged)
+                }
+            }
+            let error = knError(host: result)
+            if error == K_OK { for part in changed { space.insert(part) } }
+            return error
+        }
     }
 
     public func rgnMove(_ actor: Actor, _ old: KnRgnDesc, _ now: inout KnRgnDesc) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(old) else { return K_EINVAL }
         let parts = space.parts(start, end)
         guard let first = parts.first, space.isMapped(start, end) else { return K_EFAULT }
@@ -165,16 +183,21 @@ extension LinuxGuests {
         if inPlace, newEnd > end, !space.parts(end, newEnd).isEmpty { return K_ENOMEM }
         if !inPlace, newStart < end, start < newEnd { return K_EINVAL }
         let flags: UInt64 = inPlace ? 0 : 3  // MREMAP_MAYMOVE | MREMAP_FIXED
-        let result = agent.commanded(else: nil) { () -> Int64? in
-            // The host moves one mapping: with access here and there it would be several.
-            if first.segment?.local != nil, hide(agent, parts) != 0 { return nil }
-            return agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
-        }
-        let error = knError(host: result)
-        guard error == K_OK else { return error }
         var region = first
         region.start = newStart
         region.end = newEnd
+        let growth = region.charge > first.charge ? region.charge - first.charge : 0
+        guard site.memory.reserve(growth) else { return K_ENOMEM }
+        defer { site.memory.release(growth) }
+        let result = command(actor) { [self] agent in
+            agent.commanded(else: nil) { () -> Int64? in
+                // The host moves one mapping: with access here and there it would be several.
+                if first.segment?.local != nil, hide(agent, parts) != 0 { return nil }
+                return agent.hostCall(HOST_mremap, start, end - start, newEnd - newStart, flags, newStart)
+            }
+        }
+        let error = knError(host: result)
+        guard error == K_OK else { return error }
         region.segment?.retainMapping()
         space.remove(start, end)
         space.insert(region)
@@ -192,7 +215,7 @@ extension LinuxGuests {
     }
 
     public func rgnAdvise(_ actor: Actor, _ rgn: KnRgnDesc, _ advice: Int32) -> Int32 {
-        guard let space = space(actor), let agent = agent(actor) else { return K_EDEADACTOR }
+        guard let space = space(actor) else { return K_EDEADACTOR }
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
         // Only advice that stays inside the address space: never DONTFORK or what changes another's view.
@@ -201,17 +224,9 @@ extension LinuxGuests {
         ]
         guard allowed.contains(advice) else { return K_EINVAL }
         return knError(
-            host: agent.commanded(else: nil) {
-                agent.hostCall(HOST_madvise, start, end - start, UInt64(advice))
+            host: command(actor) { agent in
+                agent.commanded(else: nil) { agent.hostCall(HOST_madvise, start, end - start, UInt64(advice)) }
             })
-    }
-
-    public func rgnDup(_ target: Actor, _ source: Actor, _ flags: UInt32) -> Int32 {
-        guard let space = space(source) else { return K_EDEADACTOR }
-        guard let guest = adopt(target), guest.process == nil else { return K_EBUSY }
-        guest.duplicate = flags
-        guest.space = flags & K_RGNDUP_SHARE != 0 ? space : space.duplicate()
-        return K_OK
     }
 
     public func rgnStat(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat>) -> Int32 {

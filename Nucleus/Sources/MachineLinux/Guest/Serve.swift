@@ -27,7 +27,7 @@ extension LinuxGuests {
         else { return }
         // Whatever it posts: it was told to end, and nobody knows it any more.
         if guest.dying.load(ordering: .sequentiallyConsistent) { return leave(guest) }
-        if revocations.any { revocations.carryOut(guest, self) }
+        if errands.any { errands.carryOut(guest, self) }
         inside.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer { inside.wrappingSubtract(1, ordering: .relaxed) }
         let cookie = guest.thread.cookie.load(ordering: .relaxed)

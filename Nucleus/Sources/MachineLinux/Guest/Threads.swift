@@ -15,7 +15,7 @@ extension LinuxGuests {
             guard guestActor.process == nil, let (zygote, blank) = takeBlank() else {
                 return .failure(guestActor.process == nil ? .host : .busy)
             }
-            guestActor.space = GuestSpace(vdsoRegions(zygote))
+            guestActor.space = GuestSpace(vdsoRegions(zygote), site.memory)
             made = guest(actor, blank.process, slot: blank.slot, tid: blank.tid)
         } else {
             guard let source, let from = guest(source), from.isHeld, from.frame != 0 else { return .failure(.invalid) }
@@ -42,6 +42,12 @@ extension LinuxGuests {
             made.fsBase = from.fsBase
             made.gsBase = from.gsBase
             inherit(made, from, start)
+            let code = isThread ? K_OK : settleInheritance(made, guestActor)
+            guard code == K_OK else {
+                process.kill()
+                bury(made)
+                return .failure(KnError(rawValue: code))
+            }
         }
         let thread = made.thread
         guard settle(guestActor, made) else { return .failure(.deadActor) }
@@ -98,7 +104,7 @@ extension LinuxGuests {
     func adopt(_ actor: Actor) -> GuestActor? {
         guard actor.isUnix else { return nil }
         if let guest = actor.guest as? GuestActor { return guest }
-        let guest = GuestActor(space: GuestSpace())
+        let guest = GuestActor(space: GuestSpace([], site.memory))
         actor.guest = guest
         return guest
     }
@@ -135,7 +141,8 @@ extension LinuxGuests {
         guard zygote.vdso.end > zygote.vdso.start else { return [] }
         return [
             Region(
-                start: zygote.vdso.start, end: zygote.vdso.end, options: K_READABLE | K_EXECUTABLE, opaque: 0x76,
+                start: zygote.vdso.start, end: zygote.vdso.end, options: K_READABLE | K_EXECUTABLE | K_INHERITCOPY,
+                opaque: Region.vdso,
                 segment: nil,
                 isPrivate: true)
         ]

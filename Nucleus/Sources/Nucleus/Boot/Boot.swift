@@ -73,6 +73,10 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
             let code = withSite(site) { site in withSite(other) { BootSite.join(site, $0) } }
             return (code ?? nil) ?? K_EINVAL
         }
+        table.pointee.siteMemory = { site, limit in
+            let done: Void? = withSite(site) { $0.site.memory.limit.store(limit, ordering: .relaxed) }
+            return done == nil ? K_EINVAL : K_OK
+        }
         table.pointee.siteWait = { site, status in
             guard let ended = withSite(site, { $0.site.waitShutdown() }) else { return K_EINVAL }
             status?.pointee = ended

@@ -11,7 +11,7 @@ extension Site {
         while true {
             let actor = Actor(
                 self, cap: newCap(.actor), name: name, privilege: privilege, privileged: system, creator: creator,
-                status: status, account: predecessor?.account ?? MemoryAccount())
+                status: status, account: predecessor?.account ?? MemoryAccount(parent: memory))
             if let creator { actor.protection.id = creator.protection.id }
             if privilege == K_UNIXACTOR { actor.limits.ports = UInt32(K_USR_PORTMAX) }
             guard let port = try? createPort(actor, isDefault: true) else { continue }

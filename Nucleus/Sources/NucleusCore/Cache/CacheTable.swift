@@ -46,6 +46,14 @@ final class CacheTable: Sendable {
         }
     }
 
+    /// All caches, each with one more user.
+    func useAll() -> [Segment] {
+        state.withLock { state in
+            for segment in state.segments.values { segment.local?.state.withLock { $0.users += 1 } }
+            return Array(state.segments.values)
+        }
+    }
+
     /// Takes the cache out if nobody uses it; false if somebody does (again).
     func forget(_ segment: Segment, _ local: LocalCache) -> Bool {
         state.withLock { state in

@@ -125,6 +125,25 @@ public final class LocalCache: @unchecked Sendable {
         return max(CacheWindow.bytes, min(wish, UInt64(K_CMSGSIZEMAX)) / CacheWindow.bytes * CacheWindow.bytes)
     }
 
+    /// The mapper's port or group.
+    public var mapperName: KnUniqueId { segcap.ui }
+
+    /// Bytes of a range that are here, and those of them that are not pushed out.
+    public func residence(_ offset: UInt64, _ size: UInt64) -> (resident: UInt64, dirty: UInt64) {
+        let end = offset.addingReportingOverflow(size)
+        guard !end.overflow, end.partialValue <= UInt64(Int64.max) else { return (0, 0) }
+        let pages = CacheWindow.pages(offset, size)
+        return state.withLock { state in
+            var (resident, dirty) = (UInt64(0), UInt64(0))
+            for (number, window) in state.windows {
+                let mask = CacheWindow.mask(pages, number)
+                resident += UInt64((window.present & mask).nonzeroBitCount) * CacheWindow.pageSize
+                dirty += UInt64((window.dirty & mask).nonzeroBitCount) * CacheWindow.pageSize
+            }
+            return (resident, dirty)
+        }
+    }
+
     func stat() -> KnLcStat {
         state.withLock { state in
             var stat = KnLcStat()

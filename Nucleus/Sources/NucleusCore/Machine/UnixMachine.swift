@@ -54,9 +54,18 @@ public protocol UnixMachine: AnyObject, Sendable {
     func rgnSetProtect(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
     func rgnMove(_ actor: Actor, _ old: KnRgnDesc, _ now: inout KnRgnDesc) -> Int32
     func rgnAdvise(_ actor: Actor, _ rgn: KnRgnDesc, _ advice: Int32) -> Int32
+    /// shared: rgnMapFromActor, else rgnInitFromActor.
+    func rgnFromActor(
+        _ target: Actor, _ rgn: inout KnRgnDesc, _ source: Actor, _ from: KnRgnDesc, shared: Bool
+    ) -> Int32
+    func rgnSetInherit(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
+    func rgnSetPaging(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
+    func rgnSetOpaque(_ actor: Actor, _ rgn: KnRgnDesc) -> Int32
+    /// flags: K_RGNDUP_*, or 0: as the regions' inheritance says.
     func rgnDup(_ target: Actor, _ source: Actor, _ flags: UInt32) -> Int32
     /// Regions at or above `from`, ascending; returns how many were written.
     func rgnStat(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat>) -> Int32
+    func rgnStat2(_ actor: Actor, _ from: VmAddr, _ stats: UnsafeMutableBufferPointer<KnRgnStat2>) -> Int32
 
     /// No guest may write these bytes of a mapper's segment any more, nor read them unless `keepReading` (then all of
     /// them are in the cache), before it has faulted again. Guests that do not obey are ended.

@@ -15,6 +15,8 @@ public final class Segment: @unchecked Sendable {
     public let readOnly: Bool
     /// A host file, not memory of ours.
     let adopted: Bool
+    /// Its whole size is charged from the beginning, whatever is written.
+    let committed: Bool
     let account: MemoryAccount
     /// Of a segment of an external mapper: what is here of it.
     public let local: LocalCache?
@@ -32,9 +34,10 @@ public final class Segment: @unchecked Sendable {
 
     init(
         _ site: Site, _ account: MemoryAccount, cap: KnCap, name: String, cache: Int32, readOnly: Bool, adopted: Bool,
-        size: UInt64
+        size: UInt64, committed: Bool = false
     ) {
         self.account = account
+        self.committed = committed
         self.site = site
         host = site.host
         self.cap = cap
@@ -49,6 +52,7 @@ public final class Segment: @unchecked Sendable {
     /// Of an external mapper.
     init(_ site: Site, _ account: MemoryAccount, cap: KnCap, cache: Int32, local: LocalCache) {
         self.account = account
+        committed = false
         self.site = site
         host = site.host
         self.cap = cap
@@ -63,7 +67,9 @@ public final class Segment: @unchecked Sendable {
 
     deinit {
         account.move(from: state.withLock { $0.charged }, to: 0)
-        if ownsCache { host.cacheClose(cache) }
+        guard ownsCache else { return }
+        host.cacheClose(cache)
+        if committed { account.shared.wrappingSubtract(1, ordering: .relaxed) }
     }
 
     /// Before anyone has the segment: another one takes the cache over.

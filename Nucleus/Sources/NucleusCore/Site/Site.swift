@@ -37,6 +37,8 @@ public final class Site: @unchecked Sendable {
     /// Calls traps' specific handlers; set before the first actor uses it. nil: there are only general ones.
     public var trapBinder: (any TrapBinder)?
     let caches = CacheTable()
+    /// What all actors hold together: segments, and what processes were promised.
+    public let memory = MemoryAccount()
     /// What lccaps name.
     private(set) var cachePort = KnUniqueId()
     /// How long a mapper may take for an answer, in milliseconds.

@@ -32,6 +32,7 @@ enum NucleusTable {
         moves(&table.pointee)
         subsystemTraps(&table.pointee)
         exceptions(&table.pointee)
+        moreRegions(&table.pointee)
     }
 
     /// At most `limit` bytes of a name; "" for NULL.

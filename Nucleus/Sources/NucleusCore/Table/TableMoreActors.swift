@@ -21,7 +21,9 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 let (unix, cap) = (try actor.machine(), try cap.given())
                 let source = try actor.unixActor(source)
-                guard status == K_ACTIVE || status == K_STOPPED else { throw .invalid }
+                guard status == K_ACTIVE || status == K_STOPPED,
+                    [0, K_RGNDUP_COPY, K_RGNDUP_SHARE].contains(flags)
+                else { throw .invalid }
                 let new = actor.site.createActor(
                     name: NucleusTable.name(name), privilege: K_UNIXACTOR, creator: source.creator, status: status)
                 let code = unix.rgnDup(new, source, flags)

@@ -153,7 +153,7 @@ extension NucleusTable {
         }
         table.rgnDup = { me, target, source, flags in
             nucleusCall(me) { actor throws(KnError) in
-                guard flags == UInt32(K_RGNDUP_COPY) || flags == UInt32(K_RGNDUP_SHARE) else { throw .invalid }
+                guard [0, K_RGNDUP_COPY, K_RGNDUP_SHARE].contains(flags) else { throw .invalid }
                 return try actor.machine().rgnDup(actor.unixActor(target), actor.unixActor(source), flags)
             }
         }

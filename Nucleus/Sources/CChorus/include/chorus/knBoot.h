@@ -54,6 +54,7 @@ typedef struct KnBoot {
      * can be used from the others. K_EEXIST: joined already, or two of one number (of its low 16 bits); K_EBUSY: both are
      * joined with others. A site leaves when it is deleted. */
     int32_t (*siteJoin)(void *site, void *other);
+    int32_t (*siteMemory)(void *site, uint64_t limit);      /* bytes that all actors together may hold; 0: no limit */
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

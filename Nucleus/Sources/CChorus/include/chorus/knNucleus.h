@@ -263,6 +263,19 @@ typedef struct KnNucleus {
     int32_t (*svActorExcHandlerDisconnect)(void *self, const KnCap *actor);
     /* The port or group that is asked (KnException) where no handler is connected; NULL: none any more. */
     int32_t (*actorExcPort)(void *self, const KnCap *actor, const KnUniqueId *port);
+    /* --- memory --- */
+    /* A region of `target` that shares what is mapped in a range of `source`, or holds a copy of it. Both of sourceRgn->size
+     * bytes. The range may span regions but no hole (K_EFAULT). */
+    int32_t (*rgnMapFromActor)(void *self, const KnCap *target, KnRgnDesc *targetRgn, const KnCap *source, const KnRgnDesc *sourceRgn);
+    int32_t (*rgnInitFromActor)(void *self, const KnCap *target, KnRgnDesc *targetRgn, const KnCap *source, const KnRgnDesc *sourceRgn);
+    /* Attributes of all regions in a range, which may have holes; regions are split at its ends. Inherit: options holds
+     * K_INHERITSHARE, K_INHERITCOPY or neither. Paging: K_NODEMAND (brought in now) and K_NOWAITFORMEMORY. */
+    int32_t (*rgnSetInherit)(void *self, const KnCap *actor, const KnRgnDesc *rgn);
+    int32_t (*rgnSetPaging)(void *self, const KnCap *actor, const KnRgnDesc *rgn);
+    int32_t (*rgnSetOpaque)(void *self, const KnCap *actor, const KnRgnDesc *rgn);
+    int32_t (*rgnStat2)(void *self, const KnCap *actor, VmAddr from, uint32_t *count, KnRgnStat2 *stats);
+    /* Everything that is dirty in the site's local caches is pushed out; the first error, if a mapper did not take it. */
+    int32_t (*sgSyncAll)(void *self);
 
     /* === end of ABI 1.1 === */
 } KnNucleus;

@@ -195,6 +195,14 @@ static inline const KnSignature *kn_nucleus_signature(uint32_t op) {
         SIG_("svActorExcHandlerConnect", CAP_, HDL_(K_HDL_FAULT), PTR_),
         SIG_("svActorExcHandlerDisconnect", CAP_),
         SIG_("actorExcPort", CAP_, UI_),
+        /* --- memory --- */
+        SIG_("rgnMapFromActor", CAP_, IO_(KnRgnDesc), CAP_, IN_(KnRgnDesc)),
+        SIG_("rgnInitFromActor", CAP_, IO_(KnRgnDesc), CAP_, IN_(KnRgnDesc)),
+        SIG_("rgnSetInherit", CAP_, IN_(KnRgnDesc)),
+        SIG_("rgnSetPaging", CAP_, IN_(KnRgnDesc)),
+        SIG_("rgnSetOpaque", CAP_, IN_(KnRgnDesc)),
+        SIG_("rgnStat2", CAP_, U64_, IO_(uint32_t), OUTR_(2, sizeof(KnRgnStat2))),
+        SIG0_("sgSyncAll"),
 
         /* === end of ABI 1.1 === */
     };

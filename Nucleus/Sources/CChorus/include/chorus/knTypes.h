@@ -82,10 +82,12 @@ typedef struct KnSem { int32_t li; } KnSem;   /* counting semaphore; FIFO wake-u
 #define K_FILLZERO 0x40u
 #define K_NODEMAND 0x80u      /* populate now */
 #define K_RESERVED 0x100u     /* address space only (PROT_NONE) */
-#define K_INHERITSHARE 0x200u /* shared with a child by rgnDup; else copied */
+#define K_INHERITSHARE 0x200u /* shared with a child by rgnDup */
 #define K_NOREPLACE 0x400u    /* K_EEXIST where something is mapped; without it the range is replaced */
 #define K_GROWSDOWN 0x800u
 #define K_MAYWRITE 0x1000u    /* rgnMap: write permission may be asked for later (rgnSetProtect) */
+#define K_INHERITCOPY 0x2000u /* copied for a child by rgnDup with flags 0, which leaves out what has neither */
+#define K_NOWAITFORMEMORY 0x4000u /* rgnSetPaging: kept and told, without effect here */
 #define K_RGNDUP_COPY 0x1u    /* rgnDup: every private region copy-on-write (fork) */
 #define K_RGNDUP_SHARE 0x2u   /* rgnDup: the one address space shared (vfork, CLONE_VM) */
 
@@ -287,6 +289,17 @@ typedef struct KnLcStat {     /* a local cache (lcStat) */
 
 /* --- messages --- */
 #define K_MSG_BODIESMAX 0x4000000u /* bytes of moved bodies (msgAllocate, msgTake) that an actor may hold */
+
+/* --- memory --- */
+typedef struct KnRgnStat2 {   /* one region as rgnStat2 lists it */
+    KnRgnDesc rgn;
+    KnObjDesc object;         /* dataObject 0 for anonymous memory */
+    KnUniqueId mapper;        /* port or group of the segment's external mapper; 0: the nucleus itself */
+    uint64_t resident;        /* bytes that are in memory */
+    uint64_t dirty;           /* bytes of a mapper's segment that are not pushed out yet */
+    uint32_t isPrivate;       /* private memory or a private copy: 1 */
+    uint32_t pad;
+} KnRgnStat2;
 
 /* === end of ABI 1.1 === */
 #endif

@@ -1,47 +1,63 @@
 import ActorKit
 import CChorus
 import Glibc
+import NucleusCore
 import Synchronization
 
-@testable import NucleusCore
-
 /// A mapper of one segment in memory, at a port of `actor`, that keeps count of what it is asked.
-final class TestMapper: @unchecked Sendable {
+public final class TestMapper: @unchecked Sendable {
     // Sendable: locked, or set up before the port has a handler.
-    struct State {
-        var bytes: [UInt8]
-        var asked: [UInt32] = []
-        var lccap = KnCap()
-        var wantedBytes: UInt64 = 0
-        var order: UInt64 = 1
+    public struct State: Sendable {
+        public var bytes: [UInt8]
+        public var asked: [UInt32] = []
+        public var lccap = KnCap()
+        public var wantedBytes: UInt64 = 0
+        public var order: UInt64 = 1
+        /// Segments that were made and released.
+        public var made: [KnKey] = []
+        public var released: [KnKey] = []
+        /// Done once, before the answer to the next pull-in.
+        public var beforeAnswer: (@Sendable (TestMapper) -> Void)?
     }
     /// What it does wrong, by request.
-    enum Fault { case none, refuses, shortData, shiftedData, greedyRights, nonsense, silent }
+    public enum Fault: Sendable { case none, refuses, shortData, shiftedData, greedyRights, nonsense, silent }
 
-    let state: Mutex<State>
-    let segment: KnCap
-    let fault = Mutex(Fault.none)
-    let grantsWriting = Atomic<Bool>(true)
-    let cluster: UInt64
-    let hold = Atomic<Bool>(false)
+    public let state: Mutex<State>
+    public let segment: KnCap
+    public let fault = Mutex(Fault.none)
+    public let grantsWriting = Atomic<Bool>(true)
+    private let cluster: UInt64
+    /// Of its segments.
+    private let options: UInt32
+    public let hold = Atomic<Bool>(false)
     /// Before rights are granted to a cache: takes from others what contradicts them. What it returns is called when the
     /// answer is made.
-    var sharing: (@Sendable (_ lccap: KnCap, _ access: UInt32) -> (@Sendable () -> Void))?
+    public var sharing: (@Sendable (_ lccap: KnCap, _ access: UInt32) -> (@Sendable () -> Void))?
 
-    init(_ actor: Actor, _ bytes: [UInt8], cluster: UInt64 = 65536) {
+    public init(_ actor: Actor, _ bytes: [UInt8], cluster: UInt64 = 65536, options: UInt32 = 0) {
         state = Mutex(State(bytes: bytes))
         self.cluster = cluster
-        let port = actor.nucleus.newPort()
-        segment = KnCap(ui: port.ui, key: KnKey(keyHead: 77, keyTail: 1))
-        _ = actor.nucleus.svMsgHandler(port.li, Self.handler, Unmanaged.passUnretained(self).toOpaque())
+        self.options = options
+        let nucleus = Nucleus(actor.table)
+        var ui = KnUniqueId()
+        let li = nucleus.portCreate(nil, &ui)
+        segment = KnCap(ui: ui, key: KnKey(keyHead: 77, keyTail: 1))
+        _ = nucleus.svMsgHandler(li, Self.handler, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    func count(_ service: UInt32) -> Int { state.withLock { $0.asked.count { $0 == service } } }
+    public func count(_ service: UInt32) -> Int { state.withLock { $0.asked.count { $0 == service } } }
 
     private static let handler: KnMsgHdl = { cookie, _, annex, body, size, replyAnnex, replyBody, replySize in
         guard let cookie, let annex, let replyAnnex, let replySize else { return K_EFAULT }
         let mapper = Unmanaged<TestMapper>.fromOpaque(cookie).takeUnretainedValue()
         while mapper.hold.load(ordering: .sequentiallyConsistent) { usleep(500) }
+        if annex.load(as: UInt32.self) == KN_MPPULLIN {
+            let before = mapper.state.withLock { state in
+                defer { state.beforeAnswer = nil }
+                return state.beforeAnswer
+            }
+            before?(mapper)
+        }
         let given = UnsafeRawBufferPointer(start: body, count: Int(size))
         let room = UnsafeMutableRawBufferPointer(start: replyBody, count: replyBody == nil ? 0 : Int(replySize.pointee))
         var granted: (@Sendable () -> Void)?
@@ -79,7 +95,8 @@ final class TestMapper: @unchecked Sendable {
                     of: KnMpAttributes(
                         diag: 0, size: UInt32(MemoryLayout<KnMpAttributes>.size),
                         segmentSize: UInt64(state.bytes.count),
-                        inClusterSize: cluster, outClusterSize: cluster, options: 0, pad: 0), as: KnMpAttributes.self)
+                        inClusterSize: cluster, outClusterSize: cluster, options: options, pad: 0),
+                    as: KnMpAttributes.self)
             case KN_MPPULLIN:
                 let ask = annex.load(as: KnMpPullIn.self)
                 state.wantedBytes = ask.dataSize
@@ -101,6 +118,16 @@ final class TestMapper: @unchecked Sendable {
                 let end = Int(ask.dataOffset) + body.count
                 while state.bytes.count < end { state.bytes.append(0) }
                 state.bytes.replaceSubrange(Int(ask.dataOffset)..<end, with: body)
+                reply.storeBytes(of: KnMpDone(diag: 0, size: 8), as: KnMpDone.self)
+            case KN_MPCREATE:
+                let made = KnKey(keyHead: 77, keyTail: UInt32(100 + state.made.count))
+                state.made.append(made)
+                reply.storeBytes(
+                    of: KnMpCreated(
+                        diag: 0, size: UInt32(MemoryLayout<KnMpCreated>.size),
+                        segcap: KnCap(ui: segment.ui, key: made), options: 0, pad: 0), as: KnMpCreated.self)
+            case KN_MPRELEASE:
+                state.released.append(annex.load(as: KnMpRelease.self).segkey)
                 reply.storeBytes(of: KnMpDone(diag: 0, size: 8), as: KnMpDone.self)
             default: reply.storeBytes(of: KnMpDone(diag: 0, size: 8), as: KnMpDone.self)
             }
@@ -126,7 +153,7 @@ final class TestMapper: @unchecked Sendable {
 
 extension Nucleus {
     /// Bytes of a segment, or a code.
-    func read(_ segment: KnCap, _ offset: UInt64, _ count: Int) -> (code: Int32, bytes: [UInt8]) {
+    public func read(_ segment: KnCap, _ offset: UInt64, _ count: Int) -> (code: Int32, bytes: [UInt8]) {
         var range = KnObjDesc(dataObject: segment, startOffset: offset, size: 0)
         var bytes = [UInt8](repeating: 0xee, count: count)
         var size = UInt32(count)
@@ -134,7 +161,7 @@ extension Nucleus {
         return (code, code < 0 ? [] : Array(bytes.prefix(Int(size))))
     }
 
-    func write(_ segment: KnCap, _ offset: UInt64, _ bytes: [UInt8]) -> Int32 {
+    public func write(_ segment: KnCap, _ offset: UInt64, _ bytes: [UInt8]) -> Int32 {
         var range = KnObjDesc(dataObject: segment, startOffset: offset, size: 0)
         return sgWrite(&range, bytes, UInt32(bytes.count))
     }

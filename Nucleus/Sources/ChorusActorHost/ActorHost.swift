@@ -18,6 +18,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
     private let bodyCalls: BodyCalls
     let traps: HostTraps
     private(set) var table: LaneTable?
+    private let regions: HostRegions
 
     init?(name: String, socket: Int32) {
         var key = pthread_key_t()
@@ -28,6 +29,7 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
         current = key
         bodyCalls = BodyCalls(plans)
         traps = HostTraps(plans)
+        regions = HostRegions(plans)
         table = LaneTable(plans, self, closures: getenv("CHORUS_NO_CLOSURES") == nil)
     }
 
@@ -41,6 +43,10 @@ final class ActorHost: @unchecked Sendable {  // Sendable: constants; `descripto
             if note.kind == KN_LANE_NOTE_ARENA, descriptor >= 0, arena == 0 {
                 arena = UInt64(UInt(bitPattern: kn_lane_map(descriptor, UInt64(KN_LANE_ARENA))))
                 close(descriptor)
+                continue
+            }
+            if note.kind == KN_LANE_NOTE_CACHE, descriptor >= 0 {
+                regions.arrived(descriptor)
                 continue
             }
             guard note.kind == KN_LANE_NOTE_LANE, descriptor >= 0 else { continue }
@@ -106,7 +112,7 @@ extension ActorHost: CallSink {
             if op == traps.table { return traps.connect(lane, self, slots) }
             guard plan.pointee.descriptor >= 0 else {
                 if let position = bodyCalls.given(op) { slots[position] &-= arena }
-                let result = lane.call(op, 0, plan, slots, self)
+                let result = regions.perform(op, slots) { lane.call(op, 0, plan, slots, self) }
                 if let position = bodyCalls.returned(op), result >= 0 { bodyCalls.locate(slots[position], arena) }
                 return result
             }

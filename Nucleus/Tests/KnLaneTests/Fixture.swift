@@ -11,6 +11,7 @@ enum Fixture {
     /// Knows ABI 1.0 by numbers alone.
     static let abi10: String? = build("abi10")
     static let threads: String? = build("threads")
+    static let regions: String? = build("regions")
     /// Its handlers do not come back.
     static let stuck: String? = build("stuck")
     static let bodies: String? = build("bodies")
@@ -33,7 +34,8 @@ enum Fixture {
         let output = path(name)
         atexit {
             for name in [
-                "server", "abi10", "threads", "stuck", "bodies", "errors", "mover", "traps", "faults", "gates",
+                "server", "abi10", "threads", "regions", "stuck", "bodies", "errors", "mover", "traps", "faults",
+                "gates",
             ] {
                 unlink(Fixture.path(name))
             }
@@ -124,7 +126,7 @@ final class BootedSite {
     deinit { delete() }
 
     func load(
-        _ privilege: Int32, object: String, options: String = "", stamp: UInt32 = K_STAMP_FILE
+        _ privilege: Int32, object: String, options: String = "", stamp: UInt32 = K_STAMP_FILE, memory: UInt64 = 0
     ) -> (code: Int32, cap: KnCap, why: String) {
         var cap = KnCap()
         var why = [CChar](repeating: 0, count: 300)
@@ -134,6 +136,7 @@ final class BootedSite {
                     var args = KnLoadArgs()
                     args.size = UInt32(MemoryLayout<KnLoadArgs>.size)
                     args.privilege = privilege
+                    args.memoryLimit = memory
                     (args.name, args.object, args.options) = (name, object, options)
                     args.groupStamp = stamp
                     return boot.pointee.actorLoad(site, &args, &cap, &why, UInt32(why.count))

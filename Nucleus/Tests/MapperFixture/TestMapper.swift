@@ -20,7 +20,9 @@ public final class TestMapper: @unchecked Sendable {
         public var beforeAnswer: (@Sendable (TestMapper) -> Void)?
     }
     /// What it does wrong, by request.
-    public enum Fault: Sendable { case none, refuses, shortData, shiftedData, greedyRights, nonsense, silent }
+    public enum Fault: Sendable {
+        case none, refuses, refusesData, shortData, shiftedData, greedyRights, nonsense, silent
+    }
 
     public let state: Mutex<State>
     public let segment: KnCap
@@ -79,7 +81,7 @@ public final class TestMapper: @unchecked Sendable {
         let service = annex.load(as: UInt32.self), fault = fault.withLock { $0 }
         return state.withLock { state in
             state.asked.append(service)
-            if fault == .refuses {
+            if fault == .refuses || fault == .refusesData && service == KN_MPPUSHOUT {
                 reply.storeBytes(of: KnMpDone(diag: K_EPRIV, size: 8), as: KnMpDone.self)
                 return 0
             }

@@ -241,4 +241,76 @@ private final class Setting: Sendable {
         other.fault.withLock { $0 = .none }
         #expect(setting.client.sgSyncAll() == K_OK && other.state.withLock { $0.bytes[0] } == 3)
     }
+
+    @Test func cachesStayWithinTheirBound() {
+        let setting = Setting()
+        let site = setting.bench.site
+        site.caches.mostPages.store(32, ordering: .relaxed)
+        // Twice through forty pages: what was read first is gone by then.
+        for _ in 0..<2 {
+            for at in stride(from: 0, to: Setting.bytes.count, by: 4096) {
+                let wanted = Array(Setting.bytes[at..<min(at + 4096, Setting.bytes.count)])
+                #expect(setting.client.read(setting.mapper.segment, UInt64(at), 4096).bytes == wanted)
+                #expect(site.caches.pages.load(ordering: .relaxed) <= 32)
+            }
+        }
+        #expect(setting.mapper.count(KN_MPPULLIN) > 3)
+        #expect(setting.stat.present == UInt64(site.caches.pages.load(ordering: .relaxed)) * 4096)
+        #expect(setting.client.lcClose(setting.li) == K_OK)
+        #expect(eventually { site.caches.pages.load(ordering: .relaxed) == 0 })
+        site.limitMemory(64 << 20)
+        #expect(
+            site.caches.mostPages.load(ordering: .relaxed) == 4096
+                && site.memory.limit.load(ordering: .relaxed) == 64 << 20)
+    }
+
+    @Test func whatIsDirtyIsWrittenBackBeforeItGoes() {
+        let setting = Setting()
+        let site = setting.bench.site
+        site.caches.mostPages.store(16, ordering: .relaxed)
+        for window in 0..<2 {
+            #expect(setting.client.write(setting.mapper.segment, UInt64(window) * 65536, [7]) == 1)
+        }
+        // The next one finds nothing clean but what came along.
+        _ = setting.client.read(setting.mapper.segment, 131_072, 1)
+        #expect(
+            eventually {
+                _ = setting.client.read(setting.mapper.segment, 131_072, 1)
+                _ = setting.client.read(setting.mapper.segment, 70_000, 1)
+                return setting.mapper.state.withLock { $0.bytes[0] == 7 && $0.bytes[65536] == 7 }
+            })
+        #expect(setting.client.read(setting.mapper.segment, 0, 2).bytes == [7, Setting.bytes[1]])
+    }
+
+    @Test func aMapperThatTakesNothingBackIsNotFedForEver() {
+        let bench = Bench()
+        let mapper = TestMapper(bench.actor("mapper"), [UInt8](repeating: 1, count: 1 << 20))
+        let client = bench.actor("client").nucleus
+        var li: Int32 = 0, cap = mapper.segment
+        #expect(client.lcOpen(&cap, 0, &li) == K_OK)
+        bench.site.caches.mostPages.store(32, ordering: .relaxed)
+        let full = [UInt8](repeating: 2, count: 65536)
+        #expect(client.write(mapper.segment, 0, full) == 65536)
+        mapper.fault.withLock { $0 = .refusesData }
+        var code: Int32 = 0
+        for window in 1..<16 where code >= 0 { code = client.write(mapper.segment, UInt64(window) * 65536, full) }
+        #expect(code == K_ENOMEM)
+        #expect(bench.site.caches.pages.load(ordering: .relaxed) <= 64)
+        mapper.fault.withLock { $0 = .none }
+        #expect(eventually { client.write(mapper.segment, 15 * 65536, full) == 65536 })
+    }
+
+    @Test func whoIsUnloadedGetsWhatIsItsOwn() {
+        let setting = Setting()
+        let server = setting.bench.actor("other")
+        let other = TestMapper(server, Setting.bytes)
+        var li: Int32 = 0, cap = other.segment
+        _ = setting.client.lcOpen(&cap, 0, &li)
+        _ = setting.client.write(setting.mapper.segment, 0, [1])
+        _ = setting.client.write(other.segment, 0, [2])
+        setting.bench.site.flushCaches(servedBy: server)
+        #expect(other.count(KN_MPPUSHOUT) == 1 && setting.mapper.count(KN_MPPUSHOUT) == 0)
+        setting.bench.site.flushCaches()
+        #expect(setting.mapper.count(KN_MPPUSHOUT) == 1)
+    }
 }

@@ -140,13 +140,15 @@ const char *kn_lane_object(const void *address);
 /* To standard error, whole. */
 void kn_lane_complain(const char *line);
 
-/* Datagrams of that socket. Towards the host: a new lane, with its memfd. Towards the nucleus: a descriptor that the
+/* Datagrams of that socket. Towards the host: a new lane, with its memfd, or a cache to map. Towards the nucleus: a descriptor that the
  * next call on lane `lane` carries. */
 typedef struct KnLaneNote { uint32_t kind, lane; } KnLaneNote;
 #define KN_LANE_NOTE_LANE 1u
 #define KN_LANE_NOTE_FD 2u
 #define KN_LANE_NOTE_ARENA 3u /* towards the host, once, before the first lane: where bodies are that the actor holds */
 #define KN_LANE_ARENA K_MSG_BODIESMAX
+/* Towards the host: the local cache that the region is to be mapped from whose call is under way. */
+#define KN_LANE_NOTE_CACHE 4u
 
 /* The call that loads an object in an actor host: object, name, options, generation, groupStamp, ops, why. */
 const KnSignature *kn_lane_main_signature(void);

@@ -74,7 +74,7 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
             return (code ?? nil) ?? K_EINVAL
         }
         table.pointee.siteMemory = { site, limit in
-            let done: Void? = withSite(site) { $0.site.memory.limit.store(limit, ordering: .relaxed) }
+            let done: Void? = withSite(site) { $0.site.limitMemory(limit) }
             return done == nil ? K_EINVAL : K_OK
         }
         table.pointee.siteWait = { site, status in

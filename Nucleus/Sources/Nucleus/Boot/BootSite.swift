@@ -154,6 +154,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
     }
 
     func unload(_ server: any LoadedActor) -> Int32 {
+        site.flushCaches(servedBy: server.actor)
         let code = server.operate(.shutdown, [])
         forget(server)
         let deleted = site.deleteActor(server.actor)
@@ -167,6 +168,7 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
             defer { list = [] }
             return list
         }
+        site.flushCaches()
         for entry in rest.reversed() { site.deleteActor(entry.server.actor) }
         site.close()
         // Late host threads (a guest's death, a control connection) may still look at the site: it is not freed.

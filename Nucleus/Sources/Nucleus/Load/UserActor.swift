@@ -198,6 +198,15 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         (actor.arena as? LaneArena)?.retire()
     }
 
+    func send(cache: Int32, readOnly: Bool) -> Int32 {
+        let descriptor = readOnly ? actor.site.host.cacheReopen(cache) : cache
+        guard descriptor >= 0 else { return descriptor }
+        defer { if readOnly { close(descriptor) } }
+        var note = KnLaneNote(kind: KN_LANE_NOTE_CACHE, lane: 0)
+        let sent = kn_lane_send_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor)
+        return sent == 0 ? K_OK : K_EDEADSERVER
+    }
+
     private func kill() {
         let pid = process.withLock { $0.pid }
         if pid > 0 { Reaper.shared.signal(pid, SIGKILL) }

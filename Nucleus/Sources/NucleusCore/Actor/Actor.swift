@@ -32,6 +32,8 @@ public final class Actor: @unchecked Sendable {
     let bodies = Mutex(HeldBodies())
     /// Where those of a user actor are; set before it runs.
     public var arena: (any BodyArena)?
+    /// Of a server.
+    let regions = Mutex(ServerRegions())
     /// Of a UNIX actor: calls of its threads that wait, and bytes in messages sent to it.
     let processWaits = Quota()
     /// Actors that it made, if it has no privileges.

@@ -48,6 +48,7 @@ extension Site {
         // Supervisors' threads may still be on their way out, and their memory is the nucleus' own.
         if actor.arena != nil { _ = actor.bodies.withLock { $0.removeAll() } }
         for segment in ownSegments { release(segment, actor) }
+        if !actor.isUnix { actor.freeRegions() }
         for segment in openCaches { actor.release(cache: segment) }
         for thread in ownThreads where thread.guest != nil { threads.remove(thread) }
         return K_OK

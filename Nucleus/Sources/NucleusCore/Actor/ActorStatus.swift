@@ -39,6 +39,7 @@ extension Actor {
         stat.ports = UInt32(ports.count)
         stat.messages = ports.reduce(messages.load(ordering: .relaxed)) { $0 &+ $1.handled.load(ordering: .relaxed) }
         stat.traps = traps.load(ordering: .relaxed)
+        stat.regions = UInt32(regions.withLock { $0.all.count })
         if isUnix, let unix = site.unix { unix.actorStat(self, &stat) }
         return stat
     }

@@ -27,6 +27,9 @@ extension LocalCache {
                     if let turn = window.fill { return .wait(join(turn), turn) }
                     return .fill(plan(&state, number, needed, window, write: write))
                 }
+                for number in CacheWindow.numbers(pages) where state.windows[number]?.recent == false {
+                    state.windows[number]?.recent = true
+                }
                 return .done(body(&state))
             }
             switch step {
@@ -87,6 +90,7 @@ extension LocalCache {
 
     private func perform(_ fill: CacheFill) throws(KnError) {
         do throws(KnError) {
+            if fill.data || fill.present != 0 { try site.makeRoom(for: fill.wanted.count) }
             if fill.data { try pullIn(fill) } else { try getAccess(fill) }
         } catch {
             end(fill, error.rawValue)
@@ -156,7 +160,10 @@ extension LocalCache {
         state.withLock { state in
             guard accept(&state, fill, said) else { return }
             for (number, mask) in absent {
-                state.windows[number]?.present |= mask
+                change(&state, number) {
+                    $0.present |= mask
+                    $0.recent = true
+                }
                 if said.grantedAccess & K_WRITABLE != 0 {
                     state.windows[number]?.writable |= mask & CacheWindow.mask(granted, number)
                 }
@@ -178,7 +185,7 @@ extension LocalCache {
         state.withLock { state in
             guard accept(&state, fill, said) else { return }
             for number in fill.windows {
-                state.windows[number]?.present |= fill.present
+                change(&state, number) { $0.present |= fill.present }
                 guard said.grantedAccess & K_WRITABLE != 0, let present = state.windows[number]?.present else {
                     continue
                 }

@@ -63,7 +63,7 @@ extension LocalCache {
         }
         state.withLock { state in
             for part in parts {
-                if rights == 0 { state.windows[part.number]?.present &= ~part.lost }
+                if rights == 0 { change(&state, part.number) { $0.present &= ~part.lost } }
                 state.windows[part.number]?.writable &= ~part.lost
             }
         }
@@ -174,7 +174,7 @@ extension LocalCache {
             touch(&state)
             for number in numbers {
                 let kept = ~CacheWindow.mask(beyond, number)
-                state.windows[number]?.present &= kept
+                change(&state, number) { $0.present &= kept }
                 state.windows[number]?.writable &= kept
                 state.windows[number]?.dirty &= kept
                 // What is on its way was there before the cut.

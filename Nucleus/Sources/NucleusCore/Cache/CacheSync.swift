@@ -3,7 +3,7 @@ import Synchronization
 
 extension Site {
     /// Pushes out what is dirty in the caches of the mappers that `of` accepts; the first error.
-    @discardableResult func flushCaches(_ of: (KnUniqueId) -> Bool = { _ in true }) -> Int32 {
+    @discardableResult public func flushCaches(_ of: (KnUniqueId) -> Bool = { _ in true }) -> Int32 {
         var result = K_OK
         for segment in caches.useAll() {
             defer { closeCache(segment) }

@@ -16,6 +16,10 @@ final class CacheTable: Sendable {
         var mappers: [UInt64: (mapper: Mapper, caches: Int)] = [:]
     }
     private let state = Mutex(State())
+    /// Pages that are here, of all caches, and how many of them there may be (CacheEvict.swift).
+    let pages = Atomic<Int>(0)
+    let mostPages = Atomic<Int>(CacheTable.usualPages)
+    let evicting = Atomic<Bool>(false)
     /// Threads that write back caches which nobody uses any more.
     let closers = Workers(name: "kn-cache", limit: 4)
 
@@ -60,6 +64,11 @@ final class CacheTable: Sendable {
             guard local.state.withLock({ $0.users == 0 && $0.regions == 0 }),
                 state.segments[Name(local.segcap)] === segment
             else { return false }
+            local.state.withLock { state in
+                let here = state.windows.values.reduce(0) { $0 + $1.present.nonzeroBitCount }
+                pages.wrappingSubtract(here, ordering: .relaxed)
+                state.windows = [:]
+            }
             state.segments[Name(local.segcap)] = nil
             state.caches[local.lccap.key.raw] = nil
             return true

@@ -7,6 +7,8 @@ struct CacheWindow {
     var writable: UInt16 = 0
     /// Not yet pushed out.
     var dirty: UInt16 = 0
+    /// Used since eviction last came by.
+    var recent = false
     /// Guests that are being given a mapping: a flush waits for them.
     var pins = 0
     /// The last decision of the mapper that it holds rights from.

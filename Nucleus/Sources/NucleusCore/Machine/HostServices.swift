@@ -37,6 +37,17 @@ public protocol HostServices: AnyObject, Sendable {
     func cachePunch(_ cache: Int32, _ offset: UInt64, _ size: UInt64) -> Int32
     func cacheSeek(_ cache: Int32, _ offset: UInt64, hole: Bool) -> Int64
     func cacheSync(_ cache: Int32) -> Int32
+    // Memory of this process. Sizes are whole pages; options K_READABLE ... of regions.
+    /// Fresh memory, or a cache from `offset` (else -1), at `start` if nothing is there (K_EEXIST), or anywhere (0).
+    /// The address, or a code.
+    func memoryMap(
+        _ start: UInt64, _ size: UInt64, _ options: UInt32, _ cache: Int32, _ offset: UInt64, shared: Bool
+    ) -> Int64
+    /// `stays`: the addresses are not to be used for anything else, and read as zeros.
+    func memoryUnmap(_ start: UInt64, _ size: UInt64, stays: Bool)
+    func memoryProtect(_ start: UInt64, _ size: UInt64, _ options: UInt32) -> Int32
+    /// Another descriptor of a cache, which cannot write.
+    func cacheReopen(_ cache: Int32) -> Int32
     /// Bytes, and bytes of memory or disk held.
     func cacheSize(_ cache: Int32) -> (size: UInt64, resident: UInt64)
 }

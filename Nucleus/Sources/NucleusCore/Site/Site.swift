@@ -6,7 +6,7 @@ import Synchronization
 /// Lock order, outermost first; a thread may take a lock only when it holds none to the right of it:
 /// `Actor.room` (ports of an actor and their queues; two rooms in order of actor UI) → `Sites.announced` → `Group.state`
 /// → `Port.owner` → `Transaction.state` → `Actor.state` → `Sites.state` → the shards of a `ShardTable`.
-/// `CacheTable.state` → `LocalCache.state`; that, `Segment.state`, `Semaphore.state`, `Workers.state`,
+/// `Actor.regions` → `Segment.state`. `CacheTable.state` → `LocalCache.state`; that, `Segment.state`, `Semaphore.state`, `Workers.state`,
 /// `TimerQueue.state` and the shutdown state are leaves; what a `SiteLink` locks comes before `Workers.state`.
 /// `MutexTable.lock` is taken when no other is held and only the shards of threads are taken under it. Thread words are
 /// atomic and may be completed under any lock. No lock is held across a handler, a host wait or a call of `UnixMachine`.

@@ -122,7 +122,8 @@ extension NucleusTable {
     static func regions(_ table: inout KnNucleus) {
         table.rgnAllocate = { me, cap, region in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.machine().rgnAllocate(actor.unixActor(cap), &region.given().pointee)
+                if let server = try actor.server(cap) { return try server.allocate(&region.given().pointee) }
+                return try actor.machine().rgnAllocate(actor.unixActor(cap), &region.given().pointee)
             }
         }
         table.rgnMap = { me, cap, region, object in
@@ -133,12 +134,14 @@ extension NucleusTable {
         }
         table.rgnFree = { me, cap, region in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.machine().rgnFree(actor.unixActor(cap), region.given().pointee)
+                if let server = try actor.server(cap) { return try server.free(region.given().pointee) }
+                return try actor.machine().rgnFree(actor.unixActor(cap), region.given().pointee)
             }
         }
         table.rgnSetProtect = { me, cap, region in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.machine().rgnSetProtect(actor.unixActor(cap), region.given().pointee)
+                if let server = try actor.server(cap) { return try server.protect(region.given().pointee) }
+                return try actor.machine().rgnSetProtect(actor.unixActor(cap), region.given().pointee)
             }
         }
         table.rgnMove = { me, cap, old, now in
@@ -161,6 +164,10 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 let count = try count.given()
                 let buffer = UnsafeMutableBufferPointer(start: stats, count: stats == nil ? 0 : Int(count.pointee))
+                if let server = try actor.server(cap) {
+                    count.pointee = UInt32(server.regionStats(from, buffer))
+                    return K_OK
+                }
                 let written = try actor.machine().rgnStat(actor.unixActor(cap), from, buffer)
                 if written < 0 { return written }
                 count.pointee = UInt32(written)
@@ -189,9 +196,14 @@ extension Actor {
         _ cap: UnsafePointer<KnCap>?, _ region: UnsafeMutablePointer<KnRgnDesc>?, _ object: UnsafePointer<KnObjDesc>?,
         shared: Bool
     ) throws(KnError) -> Int32 {
-        let machine = try machine()
         let region = try region.given()
         let object = try object.given().pointee
+        if let server = try server(cap) {
+            return try using(object.dataObject) { segment throws(KnError) in
+                try server.allocate(&region.pointee, segment, offset: object.startOffset, shared: shared)
+            }
+        }
+        let machine = try machine()
         let target = try unixActor(cap)
         return try using(object.dataObject) { segment throws(KnError) in
             if shared, segment.readOnly, region.pointee.options & K_WRITABLE != 0 { throw .privilege }

@@ -74,7 +74,7 @@ $(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*.[ch]) | $(TREE)/lib
 BENCH_ACTOR = $(CC) -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared \
 	-INucleus/Sources/CChorus/include
 $(TREE)/lib/bench/server.so: Tools/Bench/Actors/server.c
-$(TREE)/lib/bench/client.so: Tools/Bench/Actors/client.c Tools/Bench/Actors/dispatch.c Tools/Bench/measure.c
+$(TREE)/lib/bench/client.so: Tools/Bench/Actors/client.c Tools/Bench/Actors/dispatch.c Tools/Bench/Actors/interrupts.c Tools/Bench/measure.c
 $(TREE)/lib/bench/counting.so: Tools/Bench/Actors/counting.c
 $(TREE)/lib/bench/client.so: LIBRARIES := -lffi
 $(BENCH_ACTORS): $(wildcard Tools/Bench/*.h Tools/Bench/Actors/*.h Nucleus/Sources/CChorus/include/*/*.h)

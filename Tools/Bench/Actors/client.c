@@ -10,6 +10,8 @@
 
 KN_NOTE(K_KIND_SERVER, "bench-client", "1.0");
 
+void bench_interrupts(const KnNucleus *nucleus, const char *(*named)(const char *));
+
 static struct Client {
     const KnNucleus *n;
     char pair[8];
@@ -69,6 +71,19 @@ static int row_broadcast(long count) {
     return 0;
 }
 
+static int row_trap(long count) {
+    while (count-- > 0)
+        if (c.n->trapRaise(c.n->self, BENCH_TRAP, 0, 0, 0) != K_OK) return -1;
+    return 0;
+}
+
+static int row_general(long count) {
+    static const uint64_t words[K_TRAPWORDS];
+    while (count-- > 0)
+        if (c.n->trapRaise(c.n->self, BENCH_GENERAL, 0, words, 0) != K_OK) return -1;
+    return 0;
+}
+
 static int row_port(long count) {
     KnUniqueId ui;
     while (count-- > 0) {
@@ -125,6 +140,8 @@ static void run(void *argument) {
     }
     bench_row(named("move"), row_move);
     allocations();
+    bench_row(named("trap"), row_trap);
+    bench_row(named("trap-general"), row_general);
     bench_row(named("queued"), row_queued);
     bench_row(named("async"), row_async);
     bench_row(named("broadcast"), row_broadcast);
@@ -133,6 +150,7 @@ static void run(void *argument) {
         if (n->threadCreate(n->self, partner, 0, 0, "partner", &li) < 0) bench_failed("switch");
         bench_row(named("switch"), row_switch);
         bench_lateness(named("timer"), sleep_until);
+        bench_interrupts(n, named);
         if (c.pair[0] == 's') bench_dispatch();
     }
     n->sysShutdown(n->self, 0);

@@ -7,4 +7,6 @@
 #define BENCH_QUEUE 0x42515545u   /* "BQUE": a port that a thread receives from */
 #define BENCH_ALL 0x42414c4cu     /* "BALL": so many ports of another thread */
 #define BENCH_PORTS 8u
+#define BENCH_TRAP 0x42u          /* traps of the server's: with a table of one handler without arguments, */
+#define BENCH_GENERAL 0x43u       /* and with a general handler */
 #endif

@@ -18,6 +18,10 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
     return K_OK;
 }
 
+static int32_t specific(void *cookie) { (void)cookie; return K_OK; }
+static int32_t general(void *cookie, KnTrapFrame *frame) { (void)cookie; frame->result = 0; return K_OK; }
+static const KnTrapEntry table = { .handler = (void (*)(void))specific, .name = "null" };
+
 static void receive(Server *s, KnPortLid li) {
     const KnNucleus *n = s->n;
     KnMsgHead head;
@@ -59,6 +63,8 @@ int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *o
         if ((li = join(n, BENCH_ALL)) < 0) return li;
         if ((r = n->portEnable(n->self, K_MYACTOR, li, 0)) < 0) return r;
     }
+    if ((r = n->svTrapTable(n->self, BENCH_TRAP, &table, 1, s)) < 0) return r;
+    if ((r = n->svTrapConnect(n->self, BENCH_GENERAL, general, s)) < 0) return r;
     if ((r = n->threadCreate(n->self, queue, s, 0, "queue", &thread)) < 0) return r;
     if ((r = n->threadCreate(n->self, every, s, 0, "every", &thread)) < 0) return r;
     ops->instance = s;

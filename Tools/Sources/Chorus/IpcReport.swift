@@ -34,6 +34,8 @@ struct IpcReport {
                 Row(
                     name: "\(pair)-move", label: "\(names), 1 MiB moved", against: "unix-1m",
                     aim: pair == "ss" ? "\u{2264} 0.01\u{d7}" : "\u{2264} 0.4\u{d7}"))
+            rows.append(Row(name: "\(pair)-trap", label: "\(names), trap, specific handler (libffi)"))
+            rows.append(Row(name: "\(pair)-trap-general", label: "\(names), trap, general handler"))
             rows.append(
                 Row(name: "\(pair)-queued", label: "\(names), null, received by a thread", against: "unix-null"))
             rows.append(Row(name: "\(pair)-async", label: "\(names), each of many sent"))
@@ -49,6 +51,12 @@ struct IpcReport {
                         name: "\(pair)-timer-\(point)", label: "\(name), timer late, \(point)",
                         against: "timer-\(point)"))
             }
+        }
+        for pair in ["ss", "uu"] {
+            let name = pair.first.flatMap { sides[$0] } ?? ""
+            rows.append(Row(name: "\(pair)-interrupt-1", label: "\(name), interrupt, round through 1 handler"))
+            rows.append(Row(name: "\(pair)-interrupt-4", label: "\(name), interrupt, round through 4 handlers"))
+            rows.append(Row(name: "\(pair)-interrupt-edge", label: "\(name), interrupt, trigger to handler"))
         }
         rows.append(Row(name: "handler-direct", label: "handler, direct"))
         rows.append(Row(name: "handler-ffi", label: "handler, through libffi"))

@@ -88,6 +88,11 @@ public final class Lane: @unchecked Sendable {  // Sendable: owned by one thread
         set { header.pointee.worker = newValue }
     }
 
+    /// Until the actor's side has begun, or for as long as one that is in order can take.
+    public func waitForWorker() {
+        for _ in 0..<2000 where worker == 0 && !isDead { usleep(500) }
+    }
+
     public var isDead: Bool { dead.load(ordering: .acquiring) }
 
     /// From any thread: the other side is gone, or must be treated so. Ends the wait of whoever is in the lane.

@@ -36,6 +36,7 @@ extension LinuxGuests {
         case KIND_TRAP:
             guest.thread.trapNumber.store(guest.request.number, ordering: .relaxed)
             guest.thread.trapBegan.store(began, ordering: .relaxed)
+            guest.thread.trapKind.store(.call, ordering: .relaxed)
             if site.ownsTrap(guest.request.number), guest.request.arch == Self.archX8664 {
                 // Not for a suspension, which lets the call wait.
                 let kicked = owed && (aborted || guest.abortOwed.load(ordering: .sequentiallyConsistent))
@@ -46,12 +47,15 @@ extension LinuxGuests {
             }
         case KIND_FAULT:
             guard guest.frame != 0 else { return lose(guest, serial) }
+            guest.thread.trapBegan.store(began, ordering: .relaxed)
+            guest.thread.trapKind.store(.pageIn, ordering: .relaxed)
             var request = guest.request
             if settlesFault(guest, &request) {
                 traceFault(guest.thread, request, since: began)
                 return settle(guest, serial, K_OK, 0)
             }
             guard let (handler, own) = handlers.pointee.exception else { return lose(guest, serial) }
+            guest.thread.trapKind.store(.exception, ordering: .relaxed)
             var frame = KnExcFrame(
                 thread: guest.thread.li, kind: K_EXC_FAULT, threadCookie: cookie, number: request.signo,
                 code: request.code, address: request.address, actor: guest.thread.actor.cap.ui)
@@ -64,6 +68,8 @@ extension LinuxGuests {
                 return hold(guest, serial, aborted: aborted)
             }
             guard let (handler, own) = handlers.pointee.abort else { return settle(guest, serial, K_CONTEXT, 0) }
+            guest.thread.trapBegan.store(began, ordering: .relaxed)
+            guest.thread.trapKind.store(.abort, ordering: .relaxed)
             let outcome = handler(own, guest.thread.li, cookie)
             traceAbort(guest.thread, outcome, since: began)
             settle(guest, serial, outcome, 0)

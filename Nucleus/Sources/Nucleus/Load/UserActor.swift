@@ -127,6 +127,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         if isClients { lane.wait.begin(thread) }
         // Elsewhere the thread is somebody else's, who calls this actor for a moment.
         let isOwnThread = op == KN_LANE_HANDLER | K_HDL_THREAD
+        if isOwnThread, thread.hasSchedule { lane.lane.waitForWorker() }
         if isOwnThread { thread.setPeer(LanePeer(lane.lane, process: process.withLock { $0.pid })) }
         LaneServing.call(on: lane.lane)
         let result = lane.lane.call(op, target, plan, slots, self)

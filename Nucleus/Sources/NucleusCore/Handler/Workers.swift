@@ -18,10 +18,12 @@ final class Workers: Sendable {
     private let state = Mutex(State())
     private let name: String
     private let limit: Int
+    private let schedule: Schedule
 
-    init(name: String, limit: Int) {
+    init(name: String, limit: Int, schedule: Schedule = .usual) {
         self.name = name
         self.limit = limit
+        self.schedule = schedule
     }
 
     func submit(_ item: any WorkItem, _ actor: Actor) {
@@ -56,6 +58,13 @@ final class Workers: Sendable {
     private func work(_ site: Site, _ actor: Actor) {
         let thread = site.threads.create(actor, name: name)
         let before = thread.bind()
+        if schedule != .usual {
+            thread.setSchedule(schedule)
+            let granted = thread.schedule()
+            if granted.hostPolicy != granted.policy {
+                site.report(2, "\(name): the host allows no real-time priority; nice \(granted.hostPriority) instead")
+            }
+        }
         while true {
             thread.arm(abortable: false)
             let next = state.withLock { state -> (item: (any WorkItem)?, stop: Bool) in

@@ -56,7 +56,7 @@ public final class Site: @unchecked Sendable {
     let eventWorkers = Workers(name: "kn-event", limit: 8)
     /// Stand in for clients that have left handlers of user actors; as many as there are such handlers.
     let handlerWorkers = Workers(name: "kn-handler", limit: 4096)
-    let interruptWorkers = Workers(name: "kn-interrupt", limit: 4)
+    let interruptWorkers = Workers(name: "kn-interrupt", limit: 4, schedule: .interrupts)
     /// Black box: the last events of the site.
     public let trace: TraceRing
     /// What a message without annex or body is handed as.

@@ -26,6 +26,7 @@ extension NucleusTable {
                 if limit != 0, count >= Int(limit) { throw .noMemory }
                 switch machine.threadCreate(target, start, from: source) {
                 case .success(let made):
+                    if let source { actor.site.threads.find(made)?.inherit(from: source) }
                     li.pointee = made
                     return K_OK
                 case .failure(let error): throw error

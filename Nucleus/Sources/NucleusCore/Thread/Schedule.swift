@@ -15,10 +15,12 @@ public struct Schedule: Equatable, Sendable {
         self.priority = priority
     }
 
-    private init() { (policy, priority) = (K_SCHED_OTHER, K_SCHED_USUAL) }
+    private init(_ policy: Int32, at priority: Int32) { (self.policy, self.priority) = (policy, priority) }
 
-    /// What threads are born with.
-    public static let usual = Schedule()
+    /// What threads are born with whose makers have no other.
+    public static let usual = Schedule(K_SCHED_OTHER, at: K_SCHED_USUAL)
+    /// Of the threads that run interrupt handlers: better ones are left to servers that know why.
+    static let interrupts = Schedule(K_SCHED_FIFO, at: 64)
 
     /// Lower is more urgent: real-time threads run before all others.
     var rank: Int32 { policy == K_SCHED_OTHER ? priority + K_SCHED_WORST + 1 : priority }
@@ -57,7 +59,29 @@ extension Thread {
     func carried() { hostThread.store(host.hostThread, ordering: .relaxed) }
 
     /// The part of a user actor's thread that runs in its host process; nil: there is none any more.
-    public func setPeer(_ peer: (any HostPeer)?) { registry.mutexes.lock.withLock { _ in scheduling.peer = peer } }
+    public func setPeer(_ peer: (any HostPeer)?) {
+        registry.mutexes.lock.withLock { _ in
+            let before = scheduling.peer
+            scheduling.peer = peer
+            guard scheduling.effective != .usual else { return }
+            if peer != nil { return tellHost() }
+            // It serves others next.
+            guard let place = before?.place, place.process > 0, place.thread > 0 else { return }
+            _ = host.schedule(place.thread, of: place.process, .usual)
+        }
+    }
+
+    /// Not the usual schedule: its peer has to be told.
+    public var hasSchedule: Bool { registry.mutexes.lock.withLock { _ in scheduling.effective != .usual } }
+
+    /// The schedule that `maker` has itself, without what it runs under for others; never one that its actor might not ask for.
+    func inherit(from maker: Thread?) {
+        guard let wish = maker?.ownSchedule, wish != .usual else { return }
+        guard actor.isPrivileged || wish.rank > Schedule.usual.rank else { return }
+        setSchedule(wish)
+    }
+
+    private var ownSchedule: Schedule { registry.mutexes.lock.withLock { _ in scheduling.base } }
 
     func schedule() -> KnThreadSched {
         registry.mutexes.lock.withLock { _ in
@@ -75,6 +99,11 @@ extension Thread {
             tellHost()
             passOnUrgency()
         }
+    }
+
+    /// It has a host thread now.
+    func tellSchedule() {
+        registry.mutexes.lock.withLock { _ in if scheduling.effective != .usual { tellHost() } }
     }
 
     // MARK: behind the lock

@@ -23,8 +23,10 @@ extension Site {
             throw .deadActor
         }
         if actor.status == K_STOPPED { thread.suspend() }
+        thread.inherit(from: Thread.current(self))
         let code = host.startThread(name: name, stackSize: Int(stackSize)) { [self] in
             let before = thread.bind()
+            thread.tellSchedule()
             thread.waitWhileHeld(in: actor)
             if !thread.isDoomed { entry.routine(entry.argument) }
             thread.unbind(before)
@@ -72,7 +74,8 @@ extension Thread {
         if held.load(ordering: .relaxed) == 0, let standing = guest.flatMap({ _ in site.unix?.threadStanding(self) }) {
             stat.status = standing
             if standing == K_TH_BLOCKED || standing == K_TH_PARKED {
-                copyName("trap \(trapNumber.load(ordering: .relaxed))", &stat.blockedOn)
+                let kind = trapKind.load(ordering: .relaxed)
+                copyName(kind.text(trapNumber.load(ordering: .relaxed)), &stat.blockedOn)
                 stat.blockedSince = site.trace.time(trapBegan.load(ordering: .relaxed))
             }
             return stat

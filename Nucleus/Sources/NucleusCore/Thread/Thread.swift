@@ -17,6 +17,8 @@ public final class Thread: @unchecked Sendable {
     /// The trap it made last, and its beginning in ticks of the black box; 0 before the first one.
     public let trapNumber = Atomic<UInt64>(0)
     public let trapBegan = Atomic<UInt64>(0)
+    /// What that trap is.
+    public let trapKind = Atomic<TrapKind>(.call)
     /// The machine layer's part of a guest's thread.
     public var guest: AnyObject?
 

@@ -18,6 +18,12 @@ static inline int32_t kn_ipcReply(const KnNucleus *n, const KnMsgDesc *msg) {
     return n->ipcReply(n->self, msg->annexAddr, msg->bodyAddr, msg->bodySize);
 }
 
+/* Real-time mutexes: the most urgent waiter is next. */
+static inline int32_t kn_rtMutexInit(const KnNucleus *n, KnMutex *mutex) { return n->mutexInit(n->self, mutex, K_MUTEX_RT); }
+static inline int32_t kn_rtMutexGet(const KnNucleus *n, const KnMutex *mutex) { return n->mutexGet(n->self, mutex, K_NOTIMEOUT); }
+static inline int32_t kn_rtMutexTry(const KnNucleus *n, const KnMutex *mutex) { return n->mutexTry(n->self, mutex); }
+static inline int32_t kn_rtMutexRel(const KnNucleus *n, const KnMutex *mutex) { return n->mutexRel(n->self, mutex); }
+
 /* kn_trapRaise(n, trap, number, a, b ...): the arguments as words, pointers cast to uintptr_t. */
 #define kn_trapRaise(n, trap, number, ...) \
     ((n)->trapRaise((n)->self, trap, number, (const uint64_t[K_TRAPARGMAX]){ __VA_ARGS__ }, 0))

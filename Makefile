@@ -22,21 +22,21 @@ SWIFT_FLAGS := -c release --scratch-path $(SCRATCH) --disable-build-manifest-cac
 PRODUCTS := $(SCRATCH)/release
 TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching --disable-xctest
 
-SERVERS := MiXFileManager MiXDeviceManager MiXProcessManager
+SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXProcessManager
+DRIVERS := null ramdisk edu virtio-blk virtio-rng uart16550 rtc
 PACKAGES := Nucleus $(SERVERS) Tools
 
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 28
-	@echo "build-NAME                  one component: nucleus zygote file-manager device-manager process-manager tools bench"
+	@echo "build-NAME                  one component: nucleus zygote file-manager device-manager process-manager driver-kit drivers tools bench"
 
 # --- building -------------------------------------------------------------------------------------------------------
 
 BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
 
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(STAMPS)/data $(STAMPS)/runtime ## the relocatable tree build/
-	@mkdir -p $(TREE)/drivers
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(STAMPS)/data $(STAMPS)/runtime $(DRIVERS:%=$(TREE)/drivers/%.so) ## the relocatable tree build/
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
 sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
@@ -53,11 +53,12 @@ $(STAMPS)/$(1): $(call sources,$(1)) $(4:%=$(STAMPS)/%) | $(STAMPS) $(TREE)/bin 
 endef
 $(eval $(call package,Nucleus,chorus-actor-host,libNucleus.so,))
 $(eval $(call package,MiXFileManager,,libMiXFileManager.so,Nucleus))
-$(eval $(call package,MiXDeviceManager,,libMiXDeviceManager.so,Nucleus MiXFileManager))
-$(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager))
+$(eval $(call package,DriverKitStubs,,libDriverKitStubs.so,Nucleus MiXFileManager))
+$(eval $(call package,MiXDeviceManager,,libMiXDeviceManager.so,Nucleus MiXFileManager DriverKitStubs))
+$(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager DriverKitStubs))
 $(eval $(call package,Tools,chorus,,))
 # Tools uses headers of the others only.
-$(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h)
+$(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/mix/*.h)
 
 $(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/include/*) | $(TREE)/lib
 	@echo "== zygote"
@@ -82,13 +83,19 @@ $(BENCH_ACTORS): $(wildcard Tools/Bench/*.h Tools/Bench/Actors/*.h Nucleus/Sourc
 	@$(BENCH_ACTOR) -o $@.new $(filter %.c,$^) $(LIBRARIES)
 	@mv -f $@.new $@
 
+# Each driver by its own Makefile, against the installed headers alone.
+$(TREE)/drivers/%.so: DriverKitStubs/Drivers/%/*.c $(wildcard DriverKitStubs/Drivers/*.h DriverKitStubs/Drivers/driver.mk) $(STAMPS)/data
+	@$(MAKE) -s -C DriverKitStubs/Drivers/$* INCLUDE=$(TREE)/include OUT=$(TREE)/drivers CC=$(CC)
+	@touch $@
+
 # Manifests, and the headers that a server's author includes.
 $(STAMPS)/data: Makefile $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
-		MiX*/Sources/C*/include/mix/*.h Nucleus/Sources/ActorKit/*.swift Tools/Templates/*) | $(STAMPS)
+		MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/*/*.h Nucleus/Sources/ActorKit/*.swift Tools/Templates/*) | $(STAMPS)
 	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
 	@cp Tools/Manifests/*.toml $(TREE)/manifests/
 	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/*.h $(TREE)/include/
-	@cp MiX*/Sources/C*/include/mix/*.h $(TREE)/include/mix/
+	@cp MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/mix/*.h $(TREE)/include/mix/
+	@cp -r DriverKitStubs/Sources/CDriver/include/driver.h DriverKitStubs/Sources/CDriver/include/driver $(TREE)/include/
 	@mkdir -p $(TREE)/include/ActorKit
 	@cp Nucleus/Sources/ActorKit/*.swift $(TREE)/include/ActorKit/
 	@cp Tools/Templates/ActorKit.modulemap $(TREE)/include/ActorKit/module.modulemap
@@ -102,7 +109,7 @@ $(STAMPS)/runtime: $(PACKAGES:%=$(STAMPS)/%)
 $(STAMPS) $(TREE)/bin $(TREE)/lib:
 	@mkdir -p $@
 
-.PHONY: build-nucleus build-zygote build-file-manager build-device-manager build-process-manager build-tools build-bench
+.PHONY: build-drivers build-driver-kit build-nucleus build-zygote build-file-manager build-device-manager build-process-manager build-tools build-bench
 build-nucleus: $(STAMPS)/Nucleus
 build-zygote: $(TREE)/lib/chorus-zygote
 build-file-manager: $(STAMPS)/MiXFileManager
@@ -110,6 +117,8 @@ build-device-manager: $(STAMPS)/MiXDeviceManager
 build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data
 build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS)
+build-driver-kit: $(STAMPS)/DriverKitStubs
+build-drivers: $(DRIVERS:%=$(TREE)/drivers/%.so)
 
 # --- using ----------------------------------------------------------------------------------------------------------
 
@@ -125,12 +134,14 @@ bench: build ## figures against the host in the same run
 
 # --- testing --------------------------------------------------------------------------------------------------------
 
-HEADERS := -INucleus/Sources/CChorus/include $(patsubst %,-I%,$(wildcard MiX*/Sources/C*/include))
+HEADERS := -INucleus/Sources/CChorus/include $(patsubst %,-I%,$(wildcard MiX*/Sources/C*/include)) \
+	-IDriverKitStubs/Sources/CDriver/include -IDriverKitStubs/Sources/CMiXDriver/include
 C11 := $(CC) -std=c11 -Wall -Wextra -Werror -fsyntax-only $(HEADERS) -x c
 
 .PHONY: test-headers
 test-headers: ## the public headers are plain C11, each by itself; structures and numbers are where ABI 1.0 put them
-	@for header in $$(find Nucleus/Sources/CChorus/include MiX*/Sources/C*/include/mix -name '*.h' | sort); do \
+	@for header in $$(find Nucleus/Sources/CChorus/include MiX*/Sources/C*/include/mix DriverKitStubs/Sources/CDriver/include \
+			DriverKitStubs/Sources/CMiXDriver/include -name '*.h' | sort); do \
 		$(C11) $$header; \
 	done
 	@echo "headers: all compile alone"

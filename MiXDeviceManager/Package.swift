@@ -10,6 +10,7 @@ let package = Package(
     dependencies: [
         .package(path: "../Nucleus"),
         .package(path: "../MiXFileManager"),
+        .package(path: "../DriverKitStubs"),
     ],
     targets: [
         .target(name: "CMiXDevice"),  // the protocol, headers only
@@ -22,6 +23,7 @@ let package = Package(
                 .product(name: "CChorus", package: "Nucleus"),
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
+                .product(name: "CMiXDriver", package: "DriverKitStubs"),
             ],
             linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .testTarget(name: "TerminalLineTests", dependencies: ["TerminalLine"]),

@@ -10,6 +10,7 @@ let package = Package(
         .package(path: "../MiXFileManager"),
         .package(path: "../MiXDeviceManager"),
         .package(path: "../MiXProcessManager"),
+        .package(path: "../DriverKitStubs"),
     ],
     targets: [
         .target(name: "CKeeper"),  // the keeper process: before any thread, in C
@@ -25,6 +26,8 @@ let package = Package(
                 .product(name: "CMiXFile", package: "MiXFileManager"),
                 .product(name: "CMiXDevice", package: "MiXDeviceManager"),
                 .product(name: "CMiXProcess", package: "MiXProcessManager"),
+                .product(name: "CMiXDriver", package: "DriverKitStubs"),
+                .product(name: "CDriver", package: "DriverKitStubs"),
             ]),
         .executableTarget(
             name: "Chorus",

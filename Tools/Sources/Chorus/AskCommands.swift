@@ -6,7 +6,9 @@ struct SiteChoice: ParsableArguments {
     @Argument(help: "Name of the site; may be left out while only one runs.")
     var site: String?
 
-    func name() throws(LoadError) -> String {
+    func name() throws(LoadError) -> String { try Self.name(site) }
+
+    static func name(_ site: String?) throws(LoadError) -> String {
         if let site { return site }
         let sites = ControlSocket.sites()
         if sites.count == 1 { return sites[0] }
@@ -14,9 +16,11 @@ struct SiteChoice: ParsableArguments {
             sites.isEmpty ? "no site is running" : "several sites are running: \(sites.joined(separator: ", "))")
     }
 
-    func ask(_ question: String) -> Never {
+    func ask(_ question: String) -> Never { Self.ask(question, of: site) }
+
+    static func ask(_ question: String, of site: String?) -> Never {
         do {
-            print(try ControlClient.ask(site: name(), question), terminator: "")
+            print(try ControlClient.ask(site: name(site), question), terminator: "")
             ChorusCommand.exit()
         } catch {
             SiteStart.fail(error)

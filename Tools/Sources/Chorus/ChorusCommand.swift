@@ -9,6 +9,7 @@ struct ChorusCommand: ParsableCommand {
         subcommands: [
             RunCommand.self, BootCommand.self, CheckCommand.self, PsCommand.self, PortsCommand.self,
             InterruptsCommand.self,
-            RegionsCommand.self, MoveCommand.self, TraceCommand.self, BenchCommand.self,
+            RegionsCommand.self, MoveCommand.self, DriversCommand.self, LoadCommand.self, UnloadCommand.self,
+            DeviceCommand.self, TraceCommand.self, BenchCommand.self,
         ])
 }

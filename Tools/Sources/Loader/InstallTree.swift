@@ -31,6 +31,16 @@ public struct InstallTree: Sendable {
     public func object(_ name: String, manifest: String) -> String {
         if name.hasPrefix("/") { return name }
         if !name.contains("/") { return library + "/" + name }
+        return beside(manifest, name)
+    }
+
+    /// The file of a manifest's `[[driver]]`: a bare name stands in drivers/, a path is taken from the manifest's directory.
+    public func driver(_ name: String, manifest: String) -> String {
+        name.contains("/") ? beside(manifest, name) : root + "/drivers/" + name
+    }
+
+    public func beside(_ manifest: String, _ name: String) -> String {
+        if name.hasPrefix("/") { return name }
         return absolute(manifest).split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/" + name
     }
 

@@ -25,7 +25,10 @@ struct SiteReport {
             guard words.count == 2, let pid = Int32(words[1]) else { throw LoadError("regions wants a process number") }
             return try regions(pid)
         default:
-            throw LoadError("unknown question; known are ps, ps threads, ports, interrupts, regions PID, trace, move")
+            if let answer = try site.answerDrivers(words) { return answer }
+            throw LoadError(
+                "unknown question; known are ps, ps threads, ports, interrupts, regions PID, trace, move, drivers, devices, load, unload"
+            )
         }
     }
 

@@ -46,6 +46,13 @@ public struct SiteRun {
         try site.limitMemory(plan.manifest.subsystem.memory)
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
         try site.started()
+        for driver in plan.manifest.drivers {
+            do throws(LoadError) {
+                _ = try site.loadDriver(tree.driver(driver.object, manifest: plan.manifest.file))
+            } catch {
+                throw LoadError("\(driver.place.file):\(driver.place.line): \(driver.place.key): \(error)")
+            }
+        }
         watch.start()
         control?.start()
         if isTerminal { watch.tellWindow() }

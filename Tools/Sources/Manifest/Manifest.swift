@@ -5,6 +5,8 @@ public struct Manifest: Sendable {
     public var subsystem: Subsystem
     public var actors: [ActorEntry]
     public var mounts: [MountEntry]
+    public var devices: [DeviceEntry] = []
+    public var drivers: [DriverEntry] = []
     public var start: StartEntry?
 }
 
@@ -68,6 +70,20 @@ public struct MountEntry: Sendable, Equatable {
         self.source = source
         self.options = options
     }
+}
+
+/// A device of the simulated bus.
+public struct DeviceEntry: Sendable, Equatable {
+    public var name: String
+    public var model: String
+    /// The model's own settings; an image is a file beside the manifest.
+    public var settings: [String: String]
+}
+
+/// A driver that is loaded when the servers have started.
+public struct DriverEntry: Sendable, Equatable {
+    public var object: String
+    public var place: Place
 }
 
 public struct StartEntry: Sendable, Equatable {

@@ -22,13 +22,27 @@ extension Manifest {
             mounts.append(try MountEntry(&section))
             mountPlaces.append(section.place("at"))
         }
-        for later in ["device", "driver"] where table[later] != nil {
-            throw root.place(later).error("drivers and their devices are not part of this version", "leave it out")
+        var devices: [DeviceEntry] = []
+        for var section in try root.sections("device") {
+            let place = section.place("name")
+            let device = try DeviceEntry(&section)
+            if devices.contains(where: { $0.name == device.name }) {
+                throw place.error("the name \"\(device.name)\" is taken", "another name would do")
+            }
+            devices.append(device)
+        }
+        var drivers: [DriverEntry] = []
+        for var section in try root.sections("driver") { drivers.append(try DriverEntry(&section)) }
+        if !devices.isEmpty || !drivers.isEmpty, !actors.contains(where: { $0.group?.name == "DRIVER" }) {
+            throw root.place(devices.isEmpty ? "driver" : "device")
+                .error("no actor serves group DRIVER", "an [[actor]] with object = \"libDriverKitStubs.so\" would do")
         }
         var start: StartEntry?
         if var section = try root.section("init", "a table [init]") { start = try StartEntry(&section) }
         try root.finish()
-        let manifest = Manifest(file: file, subsystem: subsystem, actors: actors, mounts: mounts, start: start)
+        let manifest = Manifest(
+            file: file, subsystem: subsystem, actors: actors, mounts: mounts, devices: devices, drivers: drivers,
+            start: start)
         try manifest.check(mountPlaces)
         return manifest
     }
@@ -145,6 +159,42 @@ extension MountEntry {
         if !at.hasPrefix("/") {
             throw section.place("at").error("\"\(at)\" is not absolute", "a path that starts with / would do")
         }
+        try section.finish()
+    }
+}
+
+extension DeviceEntry {
+    init(_ section: inout Section) throws(ManifestError) {
+        name = try section.required("name", "a name such as \"disk0\"")
+        if name.isEmpty || name.utf8.count > 31 || !name.utf8.allSatisfy(isNameByte) {
+            throw section.place("name").error("\"\(name)\" is no name", "up to 31 letters, digits and - would do")
+        }
+        model = try section.required("model", "a model such as \"virtio-blk\"")
+        if model.isEmpty || !model.utf8.allSatisfy(isNameByte) {
+            throw section.place("model").error("\"\(model)\" is no model", "a model such as \"virtio-blk\" would do")
+        }
+        settings = [:]
+        if let image = try section.string("image", "a file") { settings["image"] = image }
+        if let size = try section.size("size") { settings["size"] = "\(size)" }
+        if let line = try section.count("line", 0...255) { settings["line"] = "\(line)" }
+        if try section.flag("readonly") == true { settings["readonly"] = "yes" }
+        if let faults = try section.string("faults", "text such as \"seed:7,read-error:10\"") {
+            settings["faults"] = faults
+        }
+        try section.finish()
+    }
+
+    /// As the drivers' home wants it: "NAME MODEL KEY=VALUE ...".
+    public var line: String {
+        let words = settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.replacing(" ", with: "\\040"))" }
+        return ([name, model] + words).joined(separator: " ")
+    }
+}
+
+extension DriverEntry {
+    init(_ section: inout Section) throws(ManifestError) {
+        object = try section.required("object", "a file in drivers/ such as \"virtio-blk.so\", or a path")
+        place = section.place("object")
         try section.finish()
     }
 }

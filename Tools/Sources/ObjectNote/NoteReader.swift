@@ -3,7 +3,11 @@ import Glibc
 
 extension ObjectNote {
     /// Reads the note of `file` and checks that this loader can use the object as `kind`, entered at `entry`.
-    public static func check(file: String, kind: ObjectKind, entry: String) throws(ObjectError) -> ObjectNote {
+    /// `abi`: what this loader provides, `major` exactly and `minor` at most; drivers newer than that by their minor number load,
+    /// since they ask what there is.
+    public static func check(
+        file: String, kind: ObjectKind, entry: String, abi: (major: UInt16, minor: UInt16)? = nil
+    ) throws(ObjectError) -> ObjectNote {
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
             throw ObjectError(
@@ -26,14 +30,17 @@ extension ObjectNote {
         }
         defer { munmap(address, size) }
         let image = ElfImage(file: file, bytes: UnsafeRawBufferPointer(start: address, count: size))
-        return try check(image, kind: kind, entry: entry)
+        return try check(image, kind: kind, entry: entry, abi: abi)
     }
 
-    static func check(_ image: ElfImage, kind: ObjectKind, entry: String) throws(ObjectError) -> ObjectNote {
+    static func check(
+        _ image: ElfImage, kind: ObjectKind, entry: String, abi: (major: UInt16, minor: UInt16)? = nil
+    ) throws(ObjectError) -> ObjectNote {
         let header = try ElfHeader(image)
         let segments = try header.segments(image)
         guard let place = try find(image, segments) else {
-            throw image.error("has no CHORUS note", "\(kind.words) with KN_NOTE of chorus/knNote.h")
+            let macro = kind == .driver ? "DRV_NOTE of driver.h" : "KN_NOTE of chorus/knNote.h"
+            throw image.error("has no CHORUS note", "\(kind.words) with \(macro)")
         }
         let raw = try image.read(UInt32.self, at: UInt64(place), of: "the CHORUS note")
         let note = ObjectNote(
@@ -45,13 +52,13 @@ extension ObjectNote {
             let found = ObjectKind(rawValue: raw)?.words ?? "an object of unknown kind \(raw)"
             throw image.error("is \(found) (\(note.name) \(note.version))", kind.words)
         }
-        let major = UInt16(K_ABI_MAJOR)
-        let minor = UInt16(K_ABI_MINOR)
-        guard note.abiMajor == major, note.abiMinor <= minor else {
+        let (major, minor) = abi ?? (UInt16(K_ABI_MAJOR), UInt16(K_ABI_MINOR))
+        guard note.abiMajor == major, note.abiMinor <= minor || kind == .driver else {
             throw image.error(
                 "\(note.name) \(note.version) is built for ABI \(note.abiMajor).\(note.abiMinor)",
                 "ABI \(major).0 to \(major).\(minor)")
         }
+        if kind == .driver { try DriverCheck.check(image, segments) }
         guard try ElfSymbols(image, segments)?.defines(entry, in: image) == true else {
             throw image.error("\(note.name) \(note.version) exports no \(entry)", "the entry point \(entry)")
         }

@@ -11,9 +11,12 @@ enum DeviceKey {
     case slaveNode(Int)
     case terminal(Int)  // opened
     case master(Int)  // opened
+    case attached(UInt64)  // opened
+    case attachedNode(UInt64)
 
     static let terminalBase: UInt64 = 0xffff_fffd_0000_0000
     static let masterBase: UInt64 = 0xffff_fffc_0000_0000
+    static let attachedBase: UInt64 = 0xffff_fffb_0000_0000
     static let stdioBase: UInt64 = 0xffff_fffe_0000_0000
 
     init?(_ key: MixKey) {
@@ -29,6 +32,8 @@ enum DeviceKey {
         case Self.stdioBase >> 32 where low < 3: self = .stdio(low)
         case Self.terminalBase >> 32: self = .terminal(low)
         case Self.masterBase >> 32: self = .master(low)
+        case Self.attachedBase >> 32: self = .attached(key.object & 0xffff_ffff)
+        case 4, 10, 240, 254, 259: self = .attachedNode(key.object)
         default: return nil
         }
     }

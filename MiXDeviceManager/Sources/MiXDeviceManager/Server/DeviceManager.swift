@@ -12,6 +12,7 @@ final class DeviceManager: Sendable {
     let console: HostConsole
     let streams: [HostStream?]  // host descriptors 0, 1, 2 where they are no terminal
     let terminals = Mutex(TerminalTable())
+    let attached = Mutex(AttachedTable())
     let connection = Mutex(Connection())
     /// The messages of an export under way, and what is to go on if nobody takes over.
     let export = Mutex(Export())

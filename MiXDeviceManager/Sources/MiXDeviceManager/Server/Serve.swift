@@ -1,4 +1,5 @@
 import CMiXDevice
+import CMiXDriver
 import CMiXFile
 import Glibc
 
@@ -26,6 +27,11 @@ extension DeviceManager {
             return busy ? failure(EAGAIN) : 0
         case TTY_SESSION_END, TTY_CONTROLLING, TTY_SET_CONTROLLING:
             return serveSession(&exchange)
+        case DEV_ATTACH: return attach(&exchange)
+        case DEV_DETACH: return detach(exchange.request.pointee.arg.0)
+        case DEV_READY:
+            driverReady(exchange.request.pointee.arg.0)
+            return 0
         default:
             break
         }
@@ -42,7 +48,12 @@ extension DeviceManager {
             // A terminal is reopened under a key of its own; a stream keeps this one.
             guard number < streams.count, let stream = streams[number] else { return openNode(device, &exchange) }
             return serve(stream, key, &exchange)
-        case .controllingTerminal, .consoleNode, .ptmxNode, .slaveNode:
+        case .attached(let handle):
+            guard let found = attached.withLock({ $0.device(handle) }), found.secret == key.tag else {
+                return failure(EBADF)
+            }
+            return serve(found, &exchange)
+        case .controllingTerminal, .consoleNode, .ptmxNode, .slaveNode, .attachedNode:
             return openNode(device, &exchange)
         }
     }
@@ -61,6 +72,9 @@ extension DeviceManager {
             return open(console.terminal, controlling: true, &exchange)
         case .ptmxNode:
             return openMaster(&exchange)
+        case .attachedNode(let node):
+            guard let found = attached.withLock({ $0.device(node: node) }) else { return failure(ENXIO) }
+            return openAttached(found, &exchange)
         case .slaveNode(let number):
             let (slave, master) = terminals.withLock { ($0.terminal(number + 1), $0.masters[number + 1]) }
             guard let terminal = slave, let master, !master.locked else { return failure(EIO) }

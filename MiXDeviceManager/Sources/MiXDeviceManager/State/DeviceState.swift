@@ -8,7 +8,7 @@ extension DeviceManager {
     private static let magic: UInt32 = 0x4d69_5844
     private static let version: UInt32 = 2
 
-    enum Part: UInt8 { case head, terminal, stream }
+    enum Part: UInt8 { case head, terminal, stream, attached }
 
     struct Export {
         var messages: [[UInt8]] = []
@@ -49,6 +49,12 @@ extension DeviceManager {
         guard let console = hostPart(console.far.reader, console.far.writer, 0, &made) else {
             goOn()
             return nil
+        }
+        for device in attached.withLock({ $0.all }) {
+            var out = StateWriter()
+            out.put(Part.attached.rawValue)
+            write(device, &out)
+            made.messages.append(out.bytes)
         }
         for terminal in terminals.withLock({ $0.all }) {
             var out = StateWriter()
@@ -138,6 +144,7 @@ extension DeviceManager {
             guard terminal.number == 0 else { return K_OK }
             guard let host = input.bytes() else { return K_EINVAL }
             return takeHostPart(host, console.far.reader, console.far.writer, 0) ? K_OK : K_EINVAL
+        case .attached: return takeAttached(&input) ? K_OK : K_EINVAL
         case .stream:
             guard let number: UInt8 = input.get(), number < 3 else { return K_EINVAL }
             // Another process with other descriptors: what is on its way to nowhere is nobody's.
@@ -168,6 +175,7 @@ extension DeviceManager {
         for master in terminals.withLock({ Array($0.masters.values) }) {
             master.state.withLock { $0.watches.fireAll(&gathered) }
         }
+        for device in attached.withLock({ $0.all }) { device.state.withLock { $0.watches.fireAll(&gathered) } }
         for (_, stream) in uniqueStreams { stream.state.withLock { $0.watches.fireAll(&gathered) } }
         effects.perform(gathered)
     }

@@ -22,12 +22,16 @@ extension DeviceManager {
 
     /// The console's, or a new pseudo-terminal; nil where the message makes no sense.
     func takeTerminal(_ input: inout StateReader) -> Terminal? {
-        guard let number: UInt32 = input.get(), number <= TerminalTable.most, let saved = TerminalImage(&input),
+        guard let number: UInt32 = input.get(), number <= SerialLine.firstNumber + 256,
+            let saved = TerminalImage(&input),
             let isMastered = input.flag()
         else { return nil }
         let terminal: Terminal
         if number == 0 {
             terminal = console.terminal
+        } else if number >= SerialLine.firstNumber {
+            guard let known = terminals.withLock({ $0.terminal(Int(number)) }) else { return nil }
+            terminal = known
         } else {
             guard let master = takeMaster(&input), terminals.withLock({ $0.terminal(Int(number)) }) == nil else {
                 return nil

@@ -89,7 +89,9 @@ final class Terminal: Sendable {
         if gathered.inputRoom { far.inputRoom(self) }
     }
 
-    var name: String { number == 0 ? "/dev/console" : "/dev/pts/\(number - 1)" }
+    var name: String {
+        number == 0 ? "/dev/console" : major == 4 ? "/dev/ttyS\(minor - 64)" : "/dev/pts/\(number - 1)"
+    }
 
     /// Changes the state under the lock and does afterwards what follows from it.
     func change<R>(_ body: (inout State, inout Effects) -> R) -> R {

@@ -55,7 +55,8 @@ enum Ioctl {
         case 0x5457: return Shape(input: 36)
         case 0x125e: return Shape(output: 4)  // BLKROGET
         case 0x1260: return Shape(output: 8)  // BLKGETSIZE
-        case 0x1268: return Shape(output: 4)  // BLKSSZGET
+        case 0x1268, 0x127b: return Shape(output: 4)  // BLKSSZGET, BLKPBSZGET
+        case 0x1277: return Shape(input: 16)  // BLKDISCARD
         default: break
         }
         // TIOCSIG is encoded as if its argument were an address, but takes a value (ioctl_tty(2)).

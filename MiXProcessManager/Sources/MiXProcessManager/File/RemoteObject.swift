@@ -279,11 +279,22 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         case FileMode.fifo, FileMode.socket: throw .ESPIPE
         default: break
         }
-        let size = whence == SEEK_END ? Int64(clamping: try stat(MixCred()).size) : 0
+        let size = whence == SEEK_END ? Int64(clamping: try end()) : 0
         return try offset.withLock { (now) throws(Errno) -> Int64 in
             now = try Self.moved(now, to, whence, size)
             return now
         }
+    }
+
+    /// Where it ends. A block device's status has no size (stat(2)): it is asked by BLKGETSIZE64.
+    private func end() throws(Errno) -> UInt64 {
+        guard kind & FileMode.typeMask == FileMode.block else { return try stat(MixCred()).size }
+        var request = request(OBJ_IOCTL, MixCred())
+        request.arg.0 = 0x8008_1272
+        request.size = 8
+        let (_, size) = try manager.objectCall(server, request, body: [], room: 8)
+        guard size.count == 8 else { throw .EIO }
+        return size.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
     }
 
     static func moved(_ now: Int64, _ to: Int64, _ whence: Int32, _ size: Int64) throws(Errno) -> Int64 {

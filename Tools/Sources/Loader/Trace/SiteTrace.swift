@@ -56,7 +56,7 @@ extension SiteReport {
         for stat in ports { names.ports[traceName(stat.ui)] = traceName(stat.actor) }
         for (stamp, name) in [
             (K_STAMP_PROCESS, "PROCESS"), (K_STAMP_FILE, "FILE"), (K_STAMP_DEVICE, "DEVICE"),
-            (K_STAMP_SOCKET, "SOCKET"),
+            (K_STAMP_SOCKET, "SOCKET"), (K_STAMP_DRIVER, "DRIVER"),
         ] {
             var ui = KnUniqueId()
             if nucleus.grpName?(nucleus.`self`, stamp, &ui) ?? K_ENOSYS >= 0 { names.groups[traceName(ui)] = name }

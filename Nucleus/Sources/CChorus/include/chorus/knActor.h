@@ -42,4 +42,5 @@ typedef int32_t (*KnActorMain)(const KnNucleus *nucleus, const KnActorArgs *args
 #define K_STAMP_FILE 0x46494c45u    /* FILE: file manager */
 #define K_STAMP_DEVICE 0x44455649u  /* DEVICE: device manager */
 #define K_STAMP_SOCKET 0x534f434bu  /* SOCKET: socket manager */
+#define K_STAMP_DRIVER 0x44524956u  /* DRIVER: the drivers' home */
 #endif

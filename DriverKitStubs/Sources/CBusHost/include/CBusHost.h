@@ -1,0 +1,7 @@
+/* CBusHost.h: host calls that Swift's Glibc module does not show. */
+#ifndef C_BUS_HOST_H
+#define C_BUS_HOST_H
+#include <stdint.h>
+/* fallocate(2), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
+int32_t bus_punch(int32_t descriptor, int64_t offset, int64_t size);
+#endif

@@ -1,0 +1,49 @@
+/* mixDriver.h: protocol of the drivers' home (group stamp K_STAMP_DRIVER): drivers and devices are managed, and registered
+ * devices are used, by messages in the structs of mix/mixObject.h. `diag` is a negative Linux errno where something fails; then
+ * the reply's body may hold one line that says why. */
+#ifndef MIX_DRIVER_H
+#define MIX_DRIVER_H
+#include <stdint.h>
+
+/* op                          in                                        out */
+#define DRV_LOAD 401u       /* body = absolute path NUL, flags DRV_REPLACE: diag = instances made */
+#define DRV_UNLOAD 402u     /* body = name NUL */
+#define DRV_LIST 403u       /* size = room: body = MixDriverEntry records */
+#define DRV_DEVICE_ADD 404u /* body = "NAME MODEL KEY=VALUE ..." NUL */
+#define DRV_DEVICE_REMOVE 405u /* body = NAME NUL; flags 1: by surprise, though a driver has it */
+#define DRV_DEVICE_LIST 406u /* size = room: body = MixBusDeviceEntry records */
+#define DRV_DEVICE_FAULTS 407u /* body = "NAME KIND:PERMILLE,...,seed:N" NUL; without kinds: none any more */
+#define DRV_REPLACE 1u      /* of the driver of that name: its open devices wait for the new one */
+
+/* A registered device; arg[0] = its handle from DEV_ATTACH. Calls may block while the device works. */
+#define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_* */
+#define DRV_CLOSE 411u
+#define DRV_READ 412u       /* offset, size: body = data, diag = bytes; -EAGAIN: DEV_READY follows */
+#define DRV_WRITE 413u      /* offset, body: diag = bytes; -EAGAIN: DEV_READY follows */
+#define DRV_FLUSH 414u
+#define DRV_DISCARD 415u    /* offset, size */
+#define DRV_CONTROL 416u    /* arg[1] = command, body = in-struct, size = room: body = out-struct */
+#define DRV_TTY_SETTINGS 417u /* arg[1] = baud, arg[2] = c_cflag */
+
+/* From the drivers' home to the Device Manager (group K_STAMP_DEVICE). */
+#define DEV_ATTACH 330u     /* called. arg[0] = handle, arg[1] = DRV_CLASS_*, body = name NUL */
+#define DEV_DETACH 331u     /* called. arg[0] = handle: every request on it fails from now on */
+#define DEV_READY 332u      /* sent. arg[0] = handle: worth asking again */
+#define DEV_INPUT 333u      /* called. arg[0] = handle, body = bytes of a serial line: diag = how many were taken */
+
+typedef struct MixDriverEntry {
+    char name[32], object[64];  /* object: the last part of its path */
+    char device[32];            /* the bus device of the instance; "" for none */
+    char registered[32];        /* what it registered; "" for nothing */
+    char state[96];             /* "ok", or why it is out of use */
+    uint32_t class_, opens;
+    uint64_t requests, errors, memory, dma; /* bytes */
+} MixDriverEntry;
+
+typedef struct MixBusDeviceEntry {
+    char name[32], model[32], driver[32];
+    uint32_t line, removed;
+    uint64_t accesses, strays;
+    char faults[128];
+} MixBusDeviceEntry;
+#endif

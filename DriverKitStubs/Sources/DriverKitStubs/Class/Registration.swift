@@ -1,0 +1,221 @@
+import ActorKit
+import CChorus
+import CDriverGuard
+import CMiXDriver
+import Glibc
+import SimulatedBus
+
+/// A device that a driver registered: what its users hold, while drivers come and go.
+final class Registration: @unchecked Sendable {
+    // Sendable: constants, and state behind the lock.
+    let handle: UInt64
+    let class_: UInt32
+    let name: String
+    let nucleus: Nucleus
+    private let lock = Lock()
+    private var state = State.new
+    private var opens = 0
+    private var requests: [UInt64: Request] = [:]
+    private var lastRequest: UInt64 = 0
+    private var input: [UInt8] = []
+    private var frames: [[UInt8]] = []
+    private(set) var served: UInt64 = 0
+    private(set) var errors: UInt64 = 0
+
+    enum State {
+        case new
+        case live(DriverInstance, UnsafeRawPointer)
+        /// Its driver is being replaced: requests wait.
+        case held(DriverInstance?, UnsafeRawPointer?)
+        case gone
+    }
+
+    init(handle: UInt64, class_: UInt32, name: String, nucleus: Nucleus) {
+        self.handle = handle
+        self.class_ = class_
+        self.name = name
+        self.nucleus = nucleus
+    }
+
+    static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= 31
+            && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5a).contains($0 & 0xdf) || $0 == 0x2d }
+    }
+
+    // MARK: its driver
+
+    func begin(_ instance: DriverInstance, _ ops: UnsafeRawPointer) {
+        // The instance's lock is held; the table is the driver's, and its size was never promised.
+        lock.with { state = .live(instance, ops) }
+    }
+
+    var isWaiting: Bool {
+        lock.with { if case .held(nil, _) = state { true } else { false } }
+    }
+
+    var openCount: Int { lock.with { opens } }
+    var mayGo: Bool {
+        lock.with {
+            if case .held = state { return true }
+            return opens == 0 && requests.isEmpty
+        }
+    }
+
+    var instance: DriverInstance? {
+        lock.with {
+            switch state {
+            case .live(let instance, _): instance
+            case .held(let instance, _): instance
+            case .new, .gone: nil
+            }
+        }
+    }
+
+    /// New requests wait from now on. True when none is under way any more, within the patience given.
+    func hold(milliseconds: Int32) -> Bool {
+        lock.with { if case .live(let instance, let ops) = state { state = .held(instance, ops) } }
+        for _ in 0..<max(1, milliseconds / 2) {
+            if lock.with({ requests.isEmpty }) { return true }
+            nucleus.threadDelay(2)
+        }
+        return false
+    }
+
+    /// The driver stays after all.
+    func release() {
+        lock.with { if case .held(let instance?, let ops?) = state { state = .live(instance, ops) } }
+    }
+
+    /// The driver is gone: held, it waits for another one; else it is the device's end.
+    func leave(_ server: DriverServer) {
+        let stays = lock.with { () -> Bool in
+            if case .held = state {
+                state = .held(nil, nil)
+                return true
+            }
+            state = .gone
+            return false
+        }
+        fail()
+        if stays { return }
+        server.unregister(self)
+        server.announceEnd(self)
+    }
+
+    /// No other driver came.
+    func abandon(_ server: DriverServer) {
+        guard isWaiting else { return }
+        lock.with { state = .gone }
+        server.unregister(self)
+        server.announceEnd(self)
+    }
+
+    /// Requests under way fail.
+    func fail() {
+        let all = lock.with { () -> [Request] in
+            defer { requests = [:] }
+            return Array(requests.values)
+        }
+        for request in all { request.end(DRV_EIO) }
+    }
+
+    // MARK: its users
+
+    /// The driver and its table, waiting while it is being replaced. nil: there is none.
+    func target() -> (instance: DriverInstance, ops: UnsafeRawPointer)? {
+        for _ in 0..<5000 {
+            let found = lock.with { () -> (DriverInstance, UnsafeRawPointer)?? in
+                switch state {
+                case .live(let instance, let ops): return .some((instance, ops))
+                case .held: return nil
+                case .new, .gone: return .some(nil)
+                }
+            }
+            if let found { return found }
+            nucleus.threadDelay(2)
+        }
+        return nil
+    }
+
+    func open() { lock.with { opens += 1 } }
+    func close() { lock.with { opens = max(0, opens - 1) } }
+    func count(_ result: Int64) {
+        lock.with {
+            served &+= 1
+            if result < 0, result != -Int64(EAGAIN) { errors &+= 1 }
+        }
+    }
+
+    /// Calls a member of its table; DRV_ENODEV without a driver.
+    func call<Ops>(
+        _ type: Ops.Type,
+        _ body: (UnsafeMutablePointer<DrvSelf>, UnsafePointer<Ops>, UnsafeMutableRawPointer?, inout DrvFault) -> Int32
+    ) -> Int32 {
+        guard let (instance, ops) = target() else { return DRV_ENODEV }
+        return instance.call { own, made, fault in body(own, ops.assumingMemoryBound(to: Ops.self), made, &fault) }
+    }
+
+    // MARK: requests of block devices
+
+    final class Request: @unchecked Sendable {
+        // Sendable: the status is written once, before the semaphore is signalled.
+        private let done: Semaphore
+        private(set) var status: Int32 = DRV_ETIMEOUT
+
+        init(_ nucleus: Nucleus) { done = Semaphore(nucleus) }
+
+        func end(_ status: Int32) {
+            self.status = status
+            done.signal()
+        }
+
+        func wait(milliseconds: Int32) -> Bool { done.wait(milliseconds: milliseconds) }
+    }
+
+    func beginRequest() -> (id: UInt64, request: Request) {
+        let request = Request(nucleus)
+        return lock.with {
+            lastRequest += 1
+            requests[lastRequest] = request
+            return (lastRequest, request)
+        }
+    }
+
+    func dropRequest(_ id: UInt64) { lock.with { requests[id] = nil } }
+
+    /// False if it is no request of this device that is under way.
+    func finish(_ id: UInt64, _ status: Int32) -> Bool {
+        guard let request = lock.with({ requests.removeValue(forKey: id) }) else { return false }
+        request.end(status > 0 ? DRV_OK : status)
+        return true
+    }
+
+    // MARK: input of lines and links
+
+    private static let mostInput = 65536
+    private static let mostFrames = 256
+
+    func keepInput(_ bytes: UnsafeRawBufferPointer, _ later: (@escaping (DriverServer) -> Void) -> Void) -> UInt32 {
+        let (taken, wasEmpty) = lock.with { () -> (Int, Bool) in
+            let taken = min(bytes.count, Self.mostInput - input.count)
+            defer { input += bytes[..<taken] }
+            return (taken, input.isEmpty)
+        }
+        if wasEmpty, taken > 0 { later { $0.tell(DEV_READY, self) } }
+        return UInt32(taken)
+    }
+
+    func takeInput(_ most: Int) -> [UInt8] {
+        lock.with {
+            let taken = Array(input.prefix(most))
+            input.removeFirst(taken.count)
+            return taken
+        }
+    }
+
+    func keepFrame(_ frame: UnsafeRawBufferPointer) {
+        lock.with { if frames.count < Self.mostFrames { frames.append(Array(frame)) } }
+    }
+
+    func takeFrame() -> [UInt8]? { lock.with { frames.isEmpty ? nil : frames.removeFirst() } }
+}

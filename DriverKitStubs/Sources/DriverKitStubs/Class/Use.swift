@@ -1,0 +1,168 @@
+import CDriverGuard
+import CMiXDriver
+import CMiXFile
+import Glibc
+
+/// Requests on a registered device.
+extension DriverServer {
+    func use(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        switch exchange.request.op {
+        case DRV_OPEN: return open(registration, &exchange)
+        case DRV_CLOSE:
+            registration.close()
+            return 0
+        default: break
+        }
+        switch registration.class_ {
+        case DRV_CLASS_BLOCK: return useBlock(registration, &exchange)
+        case DRV_CLASS_CHAR: return useChar(registration, &exchange)
+        case DRV_CLASS_TTY: return useTty(registration, &exchange)
+        case DRV_CLASS_ENTROPY: return useEntropy(registration, &exchange)
+        case DRV_CLASS_CLOCK: return useClock(registration, &exchange)
+        case DRV_CLASS_NET: return useNet(registration, &exchange)
+        default: return -Int64(ENOSYS)
+        }
+    }
+
+    private func open(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        exchange.reply.value.0 = UInt64(registration.class_)
+        if registration.class_ == DRV_CLASS_BLOCK {
+            switch BlockDevice(registration: registration).geometry() {
+            case .failure(let error): return error.diag
+            case .success(let geometry):
+                let writes = exchange.request.flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY)
+                if writes, geometry.flags & DRV_BLOCK_READONLY != 0 { return -Int64(EACCES) }
+                exchange.reply.size = geometry.sectors * 512
+            }
+        } else if registration.target() == nil {
+            return -Int64(ENXIO)
+        }
+        registration.open()
+        return 0
+    }
+
+    private func useBlock(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        let block = BlockDevice(registration: registration)
+        let request = exchange.request
+        switch request.op {
+        case DRV_READ:
+            let target = UnsafeMutableRawBufferPointer(
+                rebasing: exchange.room[..<min(exchange.room.count, Int(clamping: request.size))])
+            let result = block.read(request.offset, target)
+            exchange.replied = Int(max(0, result))
+            return result
+        case DRV_WRITE: return block.write(request.offset, exchange.body)
+        case DRV_FLUSH: return block.flush()
+        case DRV_DISCARD: return block.discard(request.offset, request.size)
+        default: return -Int64(ENOTTY)
+        }
+    }
+
+    private func useChar(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        let request = exchange.request
+        let room = exchange.room
+        let body = exchange.body
+        let count = UInt32(clamping: min(UInt64(room.count), request.size))
+        let result: Int32
+        switch request.op {
+        case DRV_READ:
+            result = registration.call(DrvCharOps.self) { own, ops, instance, fault in
+                drv_call_read(own, ops, instance, room.baseAddress, count, request.offset, &fault)
+            }
+            exchange.replied = Int(min(max(0, result), Int32(clamping: count)))
+        case DRV_WRITE:
+            result = registration.call(DrvCharOps.self) { own, ops, instance, fault in
+                drv_call_write(own, ops, instance, body.baseAddress, UInt32(body.count), request.offset, &fault)
+            }
+        case DRV_CONTROL:
+            // _IOC_SIZE of the command: in and out share the bytes.
+            let command = UInt32(truncatingIfNeeded: request.arg.1)
+            let size = Int(command >> 16 & 0x3fff)
+            guard size <= room.count, body.count <= size else { return -Int64(EFAULT) }
+            room.copyMemory(from: body)
+            for index in body.count..<size { room[index] = 0 }
+            result = registration.call(DrvCharOps.self) { own, ops, instance, fault in
+                drv_call_control(own, ops, instance, command, room.baseAddress, UInt32(size), &fault)
+            }
+            if result == DRV_ENOTSUP { return -Int64(ENOTTY) }
+            exchange.replied = result >= 0 ? size : 0
+        default: return -Int64(ENOSYS)
+        }
+        return result >= 0 ? Int64(result) : DriverError(result).diag
+    }
+
+    private func useTty(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        let request = exchange.request
+        let body = exchange.body
+        switch request.op {
+        case DRV_READ:
+            let bytes = registration.takeInput(min(exchange.room.count, Int(clamping: request.size)))
+            exchange.room.copyBytes(from: bytes)
+            exchange.replied = bytes.count
+            return bytes.isEmpty ? -Int64(EAGAIN) : Int64(bytes.count)
+        case DRV_WRITE:
+            let result = registration.call(DrvTtyOps.self) { own, ops, instance, fault in
+                drv_call_output(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
+            }
+            return result >= 0 ? Int64(min(result, Int32(clamping: body.count))) : DriverError(result).diag
+        default: return 0
+        }
+    }
+
+    private func useEntropy(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        guard exchange.request.op == DRV_READ else { return -Int64(EINVAL) }
+        let room = exchange.room
+        let count = UInt32(clamping: min(UInt64(room.count), exchange.request.size))
+        // A driver that has to ask its device first says so; it is asked again when it has it.
+        for _ in 0..<1000 {
+            let result = registration.call(DrvEntropyOps.self) { own, ops, instance, fault in
+                drv_call_entropy(own, ops, instance, room.baseAddress, count, &fault)
+            }
+            if result == DRV_EAGAIN {
+                nucleus.threadDelay(1)
+                continue
+            }
+            exchange.replied = Int(min(max(0, result), Int32(clamping: count)))
+            return result >= 0 ? Int64(exchange.replied) : DriverError(result).diag
+        }
+        return -Int64(EIO)
+    }
+
+    private func useClock(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        var seconds: Int64 = 0
+        let result: Int32
+        switch exchange.request.op {
+        case DRV_READ:
+            result = registration.call(DrvClockOps.self) { own, ops, instance, fault in
+                drv_call_clock_get(own, ops, instance, &seconds, &fault)
+            }
+            exchange.reply.value.1 = UInt64(bitPattern: seconds)
+        case DRV_WRITE:
+            seconds = Int64(bitPattern: exchange.request.arg.1)
+            result = registration.call(DrvClockOps.self) { own, ops, instance, fault in
+                drv_call_clock_set(own, ops, instance, seconds, &fault)
+            }
+        default: return -Int64(ENOTTY)
+        }
+        return result >= 0 ? 0 : DriverError(result).diag
+    }
+
+    private func useNet(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        let body = exchange.body
+        switch exchange.request.op {
+        case DRV_READ:
+            guard let frame = registration.takeFrame(), frame.count <= exchange.room.count else {
+                return -Int64(EAGAIN)
+            }
+            exchange.room.copyBytes(from: frame)
+            exchange.replied = frame.count
+            return Int64(frame.count)
+        case DRV_WRITE:
+            let result = registration.call(DrvNetOps.self) { own, ops, instance, fault in
+                drv_call_send(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
+            }
+            return result >= 0 ? Int64(body.count) : DriverError(result).diag
+        default: return -Int64(ENOTTY)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import CChorus
+import CDriverGuard
+import Glibc
+import SimulatedBus
+
+/// A driver's object in memory, and its instances: one for each device that it drives, or one without a device.
+final class DriverObject: @unchecked Sendable {
+    // Sendable: the list of instances is behind the lock; the rest never changes.
+    let name: String
+    let path: String
+    let driver: UnsafePointer<DrvDriver>
+    let text: (start: UInt, end: UInt)
+    private let handle: UnsafeMutableRawPointer
+    private let lock = Lock()
+    private var list: [DriverInstance] = []
+    let server: DriverServer
+
+    var instances: [DriverInstance] { lock.with { list } }
+    func add(_ instance: DriverInstance) { lock.with { list.append(instance) } }
+    func remove(_ instance: DriverInstance) { lock.with { list.removeAll { $0 === instance } } }
+
+    struct Problem: Error, CustomStringConvertible {
+        let code: Int32
+        let description: String
+    }
+
+    /// The object's note has been checked by who asks for it.
+    init(_ path: String, _ server: DriverServer) throws(Problem) {
+        var found: UnsafePointer<DrvDriver>?
+        var range: (UInt, UInt) = (0, 0)
+        var why = [CChar](repeating: 0, count: 512)
+        guard let handle = drv_open(path, &found, &range.0, &range.1, &why, why.count), let driver = found else {
+            let text = why.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+            throw Problem(code: ENOEXEC, description: text)
+        }
+        self.handle = handle
+        self.path = path
+        self.driver = driver
+        self.server = server
+        text = (range.0, range.1)
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        func refuse(_ what: String) -> Problem {
+            _ = drv_close(handle, 0)
+            return Problem(code: ENOEXEC, description: "\(file): \(what)")
+        }
+        // The table is the object's own constant; a smaller one is of an older ABI and lacks what came later.
+        let least = MemoryLayout<DrvDriver>.offset(of: \DrvDriver.event).map { UInt32($0) } ?? 0
+        let table = driver.pointee
+        guard table.size >= least else { throw refuse("its \(DRV_ENTRY) has \(table.size) bytes, needed are \(least)") }
+        guard table.abiMajor == UInt16(DRV_ABI_MAJOR) else {
+            throw refuse(
+                "driver ABI \(table.abiMajor).\(table.abiMinor), this system provides \(DRV_ABI_MAJOR).\(DRV_ABI_MINOR)"
+            )
+        }
+        guard let named = table.name, table.`init` != nil else {
+            throw refuse("its \(DRV_ENTRY) names no driver, or has no init")
+        }
+        let name = String(cString: named)
+        guard !name.isEmpty, name.utf8.count <= 31, name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw refuse("\"\(name)\" is no name")
+        }
+        self.name = name
+    }
+
+    var file: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    /// Whether it is for this device, by class and id.
+    func matches(_ device: BusDevice) -> Bool {
+        for index in 0..<Int(min(driver.pointee.matchCount, 256)) {
+            guard let match = driver.pointee.match?[index], let model = match.model else { continue }
+            if String(cString: model) == device.kind, match.id == 0 || match.id == device.id { return true }
+        }
+        return false
+    }
+
+    var needsDevice: Bool { driver.pointee.matchCount > 0 }
+
+    /// True where the object is really gone from memory.
+    func close() -> Bool { drv_close(handle, text.start) == 0 }
+
+    /// The site ends: devices are quiesced, nothing is waited for.
+    func shutdown() { for instance in instances { instance.event(DRV_EVENT_SHUTDOWN) } }
+}

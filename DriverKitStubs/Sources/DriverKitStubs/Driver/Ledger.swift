@@ -1,0 +1,81 @@
+import ActorKit
+import CChorus
+import CDriverGuard
+import Glibc
+import SimulatedBus
+
+/// What a driver's instance holds of the system.
+struct Ledger {
+    var memory: [UnsafeMutableRawPointer: Int] = [:]
+    var dma: [UInt64: DmaMemory] = [:]
+    var interrupts: [UInt64: Interrupt] = [:]
+    var timeouts: Set<UInt64> = []
+    var registrations: [UInt64: Registration] = [:]
+
+    /// Bytes an instance may have.
+    static let mostMemory = 256 << 20
+    static let mostDma = 64 << 20
+    static let mostEntries = 4096
+
+    var memoryBytes: Int { memory.values.reduce(0, +) }
+    var dmaBytes: Int { dma.values.reduce(0) { $0 + $1.size } }
+
+    mutating func freeMemory() {
+        for pointer in memory.keys { free(pointer) }
+        memory = [:]
+    }
+
+    /// What a driver should have given back, in words; "" for nothing.
+    var leaks: String {
+        var words: [String] = []
+        if !memory.isEmpty { words.append("\(memoryBytes) bytes of memory") }
+        if !dma.isEmpty { words.append("\(dmaBytes) bytes of DMA memory") }
+        if !interrupts.isEmpty { words.append("\(interrupts.count) interrupt handlers") }
+        if !timeouts.isEmpty { words.append("\(timeouts.count) timeouts") }
+        return words.joined(separator: ", ")
+    }
+}
+
+/// An interrupt handler of a driver, on a line of the nucleus.
+final class Interrupt: @unchecked Sendable {
+    // Sendable: `isDetached` and `masks` are reached with the instance's lock held; the rest is set before it is connected.
+    unowned let instance: DriverInstance
+    let handler: DrvIntrFn
+    let cookie: UnsafeMutableRawPointer?
+    let line: UInt32
+    var number: Int32 = 0
+    var isDetached = false
+    var masks = 0
+
+    init(_ instance: DriverInstance, _ line: UInt32, _ handler: @escaping DrvIntrFn, _ cookie: UnsafeMutableRawPointer?)
+    {
+        self.instance = instance
+        self.line = line
+        self.handler = handler
+        self.cookie = cookie
+    }
+
+    func connect(_ nucleus: Nucleus, _ priority: Int32) -> Int32 {
+        let result = nucleus.svIntrConnect(
+            line, priority,
+            { cookie, _ in
+                guard let cookie else { return K_INTR_UNCLAIMED }
+                return Unmanaged<Interrupt>.fromOpaque(cookie)._withUnsafeGuaranteedRef { $0.run() }
+            }, Unmanaged.passRetained(self).toOpaque())
+        if result < 0 { Unmanaged.passUnretained(self).release() } else { number = result }
+        return result
+    }
+
+    private func run() -> Int32 {
+        instance.call { own, _, fault in
+            isDetached ? DRV_EIO : drv_call_interrupt(own, handler, cookie, &fault)
+        } == BUS_INTR_CLAIMED ? K_INTR_CLAIMED : K_INTR_UNCLAIMED
+    }
+
+    /// Returns when the handler runs no more; never inside a call of the driver.
+    func disconnect(_ nucleus: Nucleus) {
+        if nucleus.svIntrDisConnect(line, number) >= 0 { Unmanaged.passUnretained(self).release() }
+        for _ in 0..<masks { instance.device?.gate(false) }
+        masks = 0
+    }
+}

@@ -1,0 +1,69 @@
+import ActorKit
+import CChorus
+import CDriverGuard
+import CMiXDriver
+import CMiXFile
+
+/// What the Device Manager is told: it makes the nodes. Never inside a call of a driver.
+extension DriverServer {
+    func announce(_ registration: Registration, isNew: Bool) {
+        guard isNew else { return tell(DEV_READY, registration) }
+        let result = call(DEV_ATTACH, registration, body: Array(registration.name.utf8) + [0])
+        if result < 0 { nucleus.sysLog(1, "\(registration.name): the Device Manager refuses it with errno \(-result)") }
+    }
+
+    func announceEnd(_ registration: Registration) { _ = call(DEV_DETACH, registration) }
+
+    /// The Device Manager's answer; 0 where there is none.
+    private func call(_ op: UInt32, _ registration: Registration, body: [UInt8] = []) -> Int64 {
+        guard var destination = devices(), port > 0 else { return 0 }
+        let request = Self.request(op, registration)
+        var reply = Annex<MixObjReply>(MixObjReply())
+        var size: UInt32 = 0
+        let result = request.withBytes { bytes in
+            reply.withMutableBytes { replyBytes in
+                nucleus.ipcCall(
+                    port, &destination, K_FUNCMODE, bytes, body, UInt32(body.count), replyBytes, nil, &size, 0, 5000)
+            }
+        }
+        return result >= 0 ? reply.value.diag : 0
+    }
+
+    func tell(_ op: UInt32, _ registration: Registration) {
+        guard var destination = devices(), port > 0 else { return }
+        Self.request(op, registration).withBytes { bytes in
+            _ = nucleus.ipcSend(port, &destination, K_FUNCMODE, bytes, nil, 0)
+        }
+    }
+
+    private func devices() -> KnIpcDest? {
+        var name = KnUniqueId()
+        guard nucleus.grpName(K_STAMP_DEVICE, &name) >= 0 else { return nil }
+        return KnIpcDest(target: name, coTarget: KnUniqueId())
+    }
+
+    private static func request(_ op: UInt32, _ registration: Registration) -> Annex<MixObjRequest> {
+        var annex = Annex<MixObjRequest>(MixObjRequest())
+        annex.value.op = op
+        annex.value.arg.0 = registration.handle
+        annex.value.arg.1 = UInt64(registration.class_)
+        return annex
+    }
+}
+
+/// A struct in an annex: the nucleus always moves K_CMSGANNEXSIZE bytes.
+struct Annex<T: BitwiseCopyable> {
+    private var words = InlineArray<32, UInt64>(repeating: 0)
+
+    init(_ value: T) { self.value = value }
+
+    var value: T {
+        get { withUnsafeBytes(of: words) { $0.load(as: T.self) } }
+        set { withUnsafeMutableBytes(of: &words) { $0.storeBytes(of: newValue, as: T.self) } }
+    }
+
+    func withBytes<R>(_ body: (UnsafeRawPointer?) -> R) -> R { withUnsafeBytes(of: words) { body($0.baseAddress) } }
+    mutating func withMutableBytes<R>(_ body: (UnsafeMutableRawPointer?) -> R) -> R {
+        withUnsafeMutableBytes(of: &words) { body($0.baseAddress) }
+    }
+}

@@ -1,0 +1,163 @@
+import CChorus
+import CDriverGuard
+import CMiXDriver
+import Glibc
+import SimulatedBus
+
+/// Drivers come and go.
+extension DriverServer {
+    typealias Answer = (diag: Int64, text: String)
+
+    func load(_ path: String, replace: Bool) -> Answer {
+        changing.with {
+            let object: DriverObject
+            do throws(DriverObject.Problem) { object = try DriverObject(path, self) } catch {
+                return (-Int64(error.code), error.description)
+            }
+            if let old = driver(object.name) {
+                guard replace else {
+                    _ = object.close()
+                    return (-Int64(EEXIST), "driver \(object.name) is loaded already, from \(old.file)")
+                }
+                if old.driver == object.driver {
+                    _ = object.close()
+                    return (-Int64(EEXIST), "\(object.file) is the very object that is loaded")
+                }
+                let gone = unload(old, keeping: true)
+                if gone.diag < 0 {
+                    _ = object.close()
+                    return gone
+                }
+            }
+            let result = start(object)
+            for registration in allRegistrations { registration.abandon(self) }
+            return result
+        }
+    }
+
+    private func start(_ object: DriverObject) -> Answer {
+        guard enlist(object) else { return (-Int64(EEXIST), "driver \(object.name) is loaded already") }
+        sweeper.begin()
+        var made = 0
+        var refusal = ""
+        for device in object.needsDevice ? allDevices.map(Optional.some) : [nil] {
+            if let device {
+                guard object.matches(device), instance(of: device) == nil else { continue }
+            }
+            switch attach(object, device) {
+            case .success: made += 1
+            case .failure(let problem): refusal = problem.description
+            }
+        }
+        if made == 0, !refusal.isEmpty || !object.needsDevice {
+            dismiss(object)
+            sweeper.end()
+            let stays = !object.close()
+            if stays { nucleus.sysLog(1, "driver \(object.name): \(object.file) cannot be unmapped") }
+            return (-Int64(EIO), refusal)
+        }
+        nucleus.sysLog(2, "driver \(object.name) from \(object.file): \(made) instances")
+        return (Int64(made), "")
+    }
+
+    /// An instance for a device, or without one.
+    private func attach(_ object: DriverObject, _ device: BusDevice?) -> Result<DriverInstance, DriverObject.Problem> {
+        let instance = DriverInstance(object, device)
+        let probed = instance.probe()
+        if probed < 0 {
+            return .failure(
+                .init(
+                    code: EIO, description: "driver \(instance.label): its probe refuses with \(probed)\(why(instance))"
+                ))
+        }
+        object.add(instance)
+        let result = instance.start()
+        guard result >= 0 else {
+            object.remove(instance)
+            return .failure(
+                .init(code: EIO, description: "driver \(instance.label): its init fails with \(result)\(why(instance))")
+            )
+        }
+        return .success(instance)
+    }
+
+    private func why(_ instance: DriverInstance) -> String {
+        let state = instance.state
+        return state == "ok" || state == "unloaded" ? "" : " (\(state))"
+    }
+
+    /// A new device goes to the driver that is there for it.
+    func offer(_ device: BusDevice) {
+        for object in allDrivers where object.matches(device) {
+            if case .success = attach(object, device) { return }
+        }
+    }
+
+    func unload(_ name: String) -> Answer {
+        changing.with {
+            guard let object = driver(name) else {
+                let names = allDrivers.map(\.name).joined(separator: ", ")
+                return (
+                    -Int64(ENOENT), "no driver \"\(name)\" is loaded" + (names.isEmpty ? "" : "; there are \(names)")
+                )
+            }
+            return unload(object, keeping: false)
+        }
+    }
+
+    /// `keeping`: the open devices wait for another driver. The object is not in memory any more afterwards.
+    private func unload(_ object: DriverObject, keeping: Bool) -> Answer {
+        let mine = allRegistrations.filter { registration in object.instances.contains { $0 === registration.instance }
+        }
+        func restore() { for registration in mine { registration.release() } }
+        if keeping {
+            for registration in mine where !registration.hold(milliseconds: 5000) {
+                restore()
+                return (-Int64(EBUSY), "driver \(object.name): requests of \(registration.name) do not come to an end")
+            }
+        } else if let busy = mine.first(where: { !$0.mayGo && $0.instance?.state == "ok" }) {
+            return (-Int64(EBUSY), "driver \(object.name): \(busy.name) is open (\(busy.openCount))")
+        }
+        for instance in object.instances {
+            let result = instance.stop()
+            guard result >= 0 else {
+                restore()
+                let what = result == DRV_ENOTSUP ? "cannot be unloaded" : "refuses with \(result)"
+                return (-Int64(EBUSY), "driver \(instance.label) \(what)")
+            }
+            object.remove(instance)
+        }
+        dismiss(object)
+        sweeper.end()
+        guard object.close() else {
+            nucleus.sysLog(1, "driver \(object.name): \(object.file) cannot be unmapped")
+            return (0, "\(object.file) cannot be unmapped")
+        }
+        return (0, "")
+    }
+
+    func removeDevice(_ name: String, bySurprise: Bool) -> Answer {
+        changing.with {
+            guard let device = device(name) else { return (-Int64(ENOENT), "no device \"\(name)\"") }
+            if let instance = instance(of: device) {
+                if !bySurprise, let busy = allRegistrations.first(where: { $0.instance === instance && !$0.mayGo }) {
+                    return (
+                        -Int64(EBUSY),
+                        "\(name): \(busy.name) of driver \(instance.object.name) is open (\(busy.openCount))"
+                    )
+                }
+                if bySurprise {
+                    device.remove()
+                    instance.event(DRV_EVENT_REMOVAL)
+                    for registration in allRegistrations where registration.instance === instance {
+                        registration.fail()
+                    }
+                }
+                if instance.stop() < 0 { return (-Int64(EBUSY), "driver \(instance.label) does not let it go") }
+                instance.object.remove(instance)
+            }
+            forget(device)
+            return (0, "")
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// A device as its specification describes it: registers, and what reading and writing them does. The bus calls it with its lock
+/// held, one access at a time.
+package protocol DeviceModel: AnyObject {
+    /// What drivers match: "virtio-mmio", "ns16550a", ...
+    var kind: String { get }
+    /// The virtio device id; 0 where the model has none.
+    var id: UInt32 { get }
+    var registerSize: UInt32 { get }
+    /// Back to the state after power-on.
+    func reset()
+    /// `width` is 1, 2, 4 or 8 bytes; `offset` lies inside the registers.
+    func load(_ offset: UInt32, _ width: UInt32, _ bus: DeviceBus) -> UInt64
+    func store(_ offset: UInt32, _ width: UInt32, _ value: UInt64, _ bus: DeviceBus)
+    /// Bytes from outside (a serial line's far end). How many were taken.
+    func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int
+}
+
+extension DeviceModel {
+    func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int { 0 }
+}
+
+/// What a model sees of the machine: its interrupt line and the memory that its driver lets it reach.
+package struct DeviceBus {
+    unowned let device: BusDevice
+
+    /// The level of its interrupt line.
+    func interrupt(_ raised: Bool) { device.lockedSetLevel(raised) }
+
+    /// Memory at a bus address; nil, reported, where the driver has not granted all of it.
+    func memory(_ address: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer? {
+        device.lockedMemory(address, count)
+    }
+
+    var faults: Faults? { device.faults }
+}

@@ -1,0 +1,232 @@
+/// The registers of virtio over MMIO, version 2 (VIRTIO 1.2, section 4.2), and split virtqueues (section 2.7). A device adds
+/// its features, its configuration space and what it does with a queue's buffers.
+class VirtioTransport: DeviceModel {
+    let kind = "virtio-mmio"
+    var id: UInt32 { 0 }
+    let registerSize: UInt32 = 0x200
+    /// Feature bits that the device offers beside VIRTIO_F_VERSION_1.
+    var offered: UInt64 { 0 }
+    var queueCount: Int { 1 }
+    var configuration: [UInt8] { [] }
+    /// Serves what the driver made available in `queue`.
+    func notified(_ queue: Int, _ bus: DeviceBus) {}
+
+    static let version1: UInt64 = 1 << 32
+    private static let most: UInt16 = 256
+    private var status: UInt32 = 0
+    private var interrupts: UInt32 = 0
+    private(set) var accepted: UInt64 = 0
+    private var selected: (device: UInt32, driver: UInt32, queue: UInt32) = (0, 0, 0)
+    private lazy var queues = [VirtQueue](repeating: VirtQueue(), count: queueCount)
+
+    func reset() {
+        (status, interrupts, accepted) = (0, 0, 0)
+        selected = (0, 0, 0)
+        queues = [VirtQueue](repeating: VirtQueue(), count: queueCount)
+    }
+
+    var isRunning: Bool { status & 4 != 0 && status & 0x40 == 0 }
+
+    func load(_ offset: UInt32, _ width: UInt32, _ bus: DeviceBus) -> UInt64 {
+        if offset >= 0x100 { return configured(Int(offset - 0x100), Int(width)) }
+        guard width == 4 else { return .max }
+        let queue = Int(selected.queue) < queues.count ? queues[Int(selected.queue)] : nil
+        switch offset {
+        case 0x000: return 0x7472_6976  // "virt"
+        case 0x004: return 2
+        case 0x008: return UInt64(id)
+        case 0x00c: return 0x4843_584d
+        case 0x010:
+            return (offered | Self.version1) >> (selected.device == 0 ? 0 : selected.device == 1 ? 32 : 63)
+                & 0xffff_ffff
+        case 0x034: return queue == nil ? 0 : UInt64(Self.most)
+        case 0x044: return queue?.isReady == true ? 1 : 0
+        case 0x060: return UInt64(interrupts)
+        case 0x070: return UInt64(status)
+        case 0x0fc: return 0
+        default: return 0
+        }
+    }
+
+    private func configured(_ offset: Int, _ width: Int) -> UInt64 {
+        let bytes = configuration
+        var value: UInt64 = 0
+        for index in (0..<width).reversed() {
+            value = value << 8 | UInt64(offset + index < bytes.count ? bytes[offset + index] : 0)
+        }
+        return value
+    }
+
+    func store(_ offset: UInt32, _ width: UInt32, _ value: UInt64, _ bus: DeviceBus) {
+        guard offset < 0x100, width == 4 else { return }
+        let low = UInt32(truncatingIfNeeded: value)
+        switch offset {
+        case 0x014: selected.device = low
+        case 0x020:
+            let shift: UInt64 = selected.driver == 0 ? 0 : 32
+            if selected.driver < 2 { accepted = accepted & ~(0xffff_ffff << shift) | UInt64(low) << shift }
+        case 0x024: selected.driver = low
+        case 0x030: selected.queue = low
+        case 0x050: if isRunning, Int(low) < queues.count, queues[Int(low)].isReady { notified(Int(low), bus) }
+        case 0x064:
+            interrupts &= ~low
+            bus.interrupt(interrupts != 0)
+        case 0x070: setStatus(low, bus)
+        default: storeQueue(offset, low)
+        }
+    }
+
+    private func setStatus(_ now: UInt32, _ bus: DeviceBus) {
+        if now == 0 {
+            reset()
+            return bus.interrupt(false)
+        }
+        status = now
+        // FEATURES_OK stays only for what the device offers (section 3.1.1).
+        let unknown = accepted & ~(offered | Self.version1)
+        if now & 8 != 0, unknown != 0 || accepted & Self.version1 == 0 { status &= ~8 }
+    }
+
+    private func storeQueue(_ offset: UInt32, _ value: UInt32) {
+        guard Int(selected.queue) < queues.count else { return }
+        let index = Int(selected.queue)
+        func low(_ address: inout UInt64) { address = address & ~0xffff_ffff | UInt64(value) }
+        func high(_ address: inout UInt64) { address = address & 0xffff_ffff | UInt64(value) << 32 }
+        switch offset {
+        case 0x038:
+            let size = UInt16(clamping: value)
+            if size > 0, size <= Self.most, size & (size - 1) == 0 { queues[index].size = size }
+        case 0x044:
+            queues[index].isReady = value & 1 != 0 && queues[index].size > 0
+            if !queues[index].isReady { queues[index].restart() }
+        case 0x080: low(&queues[index].descriptors)
+        case 0x084: high(&queues[index].descriptors)
+        case 0x090: low(&queues[index].available)
+        case 0x094: high(&queues[index].available)
+        case 0x0a0: low(&queues[index].used)
+        case 0x0a4: high(&queues[index].used)
+        default: break
+        }
+    }
+
+    /// The next chain of buffers that the driver made available; nil when there is none, or what it says makes no sense.
+    func next(_ queue: Int, _ bus: DeviceBus) -> VirtChain? {
+        do { return try queues[queue].next(bus) } catch {
+            fail(bus)
+            return nil
+        }
+    }
+
+    func hasNext(_ queue: Int, _ bus: DeviceBus) -> Bool { queues[queue].hasNext(bus) }
+
+    /// Gives a chain back with `written` bytes put into it.
+    func done(_ chain: VirtChain, _ queue: Int, written: UInt32, _ bus: DeviceBus) {
+        guard queues[queue].put(chain.head, written, bus) else { return fail(bus) }
+        interrupts |= 1
+        bus.interrupt(true)
+    }
+
+    /// DEVICE_NEEDS_RESET, and a configuration change to say so (section 2.1.2).
+    private func fail(_ bus: DeviceBus) {
+        status |= 0x40
+        interrupts |= 2
+        bus.interrupt(true)
+    }
+
+    func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int { bytes.count }
+}
+
+/// A chain of descriptors: what the device reads, then what it writes.
+struct VirtChain {
+    var head: UInt16
+    var readable: [UnsafeMutableRawBufferPointer] = []
+    var writable: [UnsafeMutableRawBufferPointer] = []
+
+    /// Copies out of the readable part; how many bytes there were.
+    func read(_ target: UnsafeMutableRawBufferPointer, at offset: Int = 0) -> Int {
+        var skip = offset
+        var done = 0
+        for part in readable {
+            if skip >= part.count {
+                skip -= part.count
+                continue
+            }
+            let count = min(part.count - skip, target.count - done)
+            if count == 0 { break }
+            UnsafeMutableRawBufferPointer(rebasing: target[done..<done + count])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: part[skip..<skip + count]))
+            done += count
+            skip = 0
+        }
+        return done
+    }
+
+    var readableCount: Int { readable.reduce(0) { $0 + $1.count } }
+    var writableCount: Int { writable.reduce(0) { $0 + $1.count } }
+}
+
+/// One split virtqueue, seen by the device. The driver's memory is read once and believed only as far as it goes.
+struct VirtQueue {
+    struct Nonsense: Error {}
+
+    var size: UInt16 = 0
+    var isReady = false
+    var descriptors: UInt64 = 0
+    var available: UInt64 = 0
+    var used: UInt64 = 0
+    var seen: UInt16 = 0
+    private var put: UInt16 = 0
+
+    /// Not ready: it begins anew.
+    mutating func restart() { (seen, put) = (0, 0) }
+
+    private func word<Word: FixedWidthInteger>(_: Word.Type, _ address: UInt64, _ bus: DeviceBus) throws -> Word {
+        guard let bytes = bus.memory(address, MemoryLayout<Word>.size) else { throw Nonsense() }
+        return Word(littleEndian: bytes.loadUnaligned(as: Word.self))
+    }
+
+    func hasNext(_ bus: DeviceBus) -> Bool {
+        guard isReady, let index = try? word(UInt16.self, available &+ 2, bus) else { return false }
+        return index != seen
+    }
+
+    mutating func next(_ bus: DeviceBus) throws -> VirtChain? {
+        let index = try word(UInt16.self, available &+ 2, bus)
+        if index == seen { return nil }
+        let head = try word(UInt16.self, available &+ 4 &+ UInt64(seen % size) * 2, bus)
+        seen &+= 1
+        var chain = VirtChain(head: head)
+        var at = head
+        // A chain longer than the queue goes round in a circle.
+        for _ in 0..<size {
+            guard at < size else { throw Nonsense() }
+            let place = descriptors &+ UInt64(at) * 16
+            let address = try word(UInt64.self, place, bus)
+            let count = try word(UInt32.self, place &+ 8, bus)
+            let flags = try word(UInt16.self, place &+ 12, bus)
+            guard flags & 4 == 0, let memory = bus.memory(address, Int(count)) else { throw Nonsense() }
+            if flags & 2 != 0 {
+                chain.writable.append(memory)
+            } else {
+                guard chain.writable.isEmpty else { throw Nonsense() }
+                chain.readable.append(memory)
+            }
+            if flags & 1 == 0 { return chain }
+            at = try word(UInt16.self, place &+ 14, bus)
+        }
+        throw Nonsense()
+    }
+
+    /// False where the driver's memory is not there.
+    mutating func put(_ head: UInt16, _ written: UInt32, _ bus: DeviceBus) -> Bool {
+        guard let entry = bus.memory(used &+ 4 &+ UInt64(put % size) * 8, 8), let index = bus.memory(used &+ 2, 2)
+        else {
+            return false
+        }
+        entry.storeBytes(of: UInt32(head).littleEndian, as: UInt32.self)
+        entry.storeBytes(of: written.littleEndian, toByteOffset: 4, as: UInt32.self)
+        put &+= 1
+        index.storeBytes(of: put.littleEndian, as: UInt16.self)
+        return true
+    }
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Glibc
+import Loader
+
+struct DriversCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drivers", abstract: "Show the drivers of a running site, and what they registered.",
+        discussion: "STATE is ok, or why an instance is out of use.")
+    @OptionGroup var choice: SiteChoice
+    func run() throws { choice.ask("drivers") }
+}
+
+struct LoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load", abstract: "Load a driver into a running site.",
+        discussion: """
+            The object is checked before anything of it runs, and gets one instance for each device that it matches and that no \
+            other driver has. With --replace it takes the place of the loaded driver of its name: open devices wait for it, \
+            and their users lose nothing.
+            """)
+    @Argument(help: "The driver's object.", completion: .file(extensions: ["so"]))
+    var object: String
+    @Flag(name: .long, help: "In the place of the loaded driver of the same name.")
+    var replace = false
+    @OptionGroup var choice: SiteChoice
+    func run() throws { choice.ask("load \(word(absolute(object))) \(replace ? "replace" : "new")") }
+}
+
+struct UnloadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unload", abstract: "Unload a driver of a running site.",
+        discussion: "Refused while one of its devices is open. Its object is really unmapped.")
+    @Argument(help: "The driver's name, as `chorus drivers` shows it.")
+    var name: String
+    @OptionGroup var choice: SiteChoice
+    func run() throws { choice.ask("unload \(word(name))") }
+}
+
+struct DeviceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "device", abstract: "Show, add and remove devices of a running site's bus, or let them fail.",
+        subcommands: [List.self, Add.self, Remove.self, Fail.self], defaultSubcommand: List.self)
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show the devices.")
+        @OptionGroup var choice: SiteChoice
+        func run() throws { choice.ask("devices") }
+    }
+
+    struct Add: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a device; a loaded driver that matches takes it.",
+            discussion: "Models: virtio-blk (image=FILE or size=BYTES, readonly=yes), virtio-rng, uart16550, rtc, edu.")
+        @Argument(help: "Its name.") var name: String
+        @Argument(help: "Its model.") var model: String
+        @Argument(help: "Settings, each KEY=VALUE; line=N and faults=... fit every model.") var settings: [String] = []
+        @Option(name: .long, help: "Name of the site; may be left out while only one runs.") var site: String?
+
+        func run() throws {
+            let all = settings.map { setting in
+                setting.hasPrefix("image=") ? "image=" + absolute(String(setting.dropFirst(6))) : setting
+            }
+            ask("device-add " + ([name, model] + all).map(word).joined(separator: " "), site)
+        }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Take a device away.")
+        @Argument(help: "Its name.") var name: String
+        @Flag(name: .long, help: "Whatever its driver is doing: as if it were pulled out.") var surprise = false
+        @OptionGroup var choice: SiteChoice
+        func run() throws { choice.ask("device-remove \(word(name)) \(surprise ? "surprise" : "asked")") }
+    }
+
+    struct Fail: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a device fail so many times in a thousand, or no more.",
+            discussion:
+                "KIND:PERMILLE,... of lost-interrupt, spurious-interrupt, read-error, write-error, short-dma; seed:N.")
+        @Argument(help: "Its name.") var name: String
+        @Argument(help: "What fails; nothing more when left out.") var faults: String?
+        @Option(name: .long, help: "Name of the site; may be left out while only one runs.") var site: String?
+        func run() throws { ask("device-faults \(word(name))" + (faults.map { " " + word($0) } ?? ""), site) }
+    }
+}
+
+private func ask(_ question: String, _ site: String?) -> Never {
+    SiteChoice.ask(question, of: site)
+}
+
+/// The control socket's questions are words with blanks between.
+private func word(_ text: String) -> String { text.replacing(" ", with: "\\040") }
+
+private func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let raw = getcwd(nil, 0) else { return path }
+    defer { free(raw) }
+    return String(cString: raw) + "/" + path
+}

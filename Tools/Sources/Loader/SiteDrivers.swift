@@ -1,0 +1,107 @@
+import CChorus
+import CDriver
+import CMiXDriver
+import CMiXFile
+import ObjectNote
+
+/// Drivers and devices of a running site: requests to the drivers' home (mix/mixDriver.h).
+extension Site {
+    /// Checks the object, and has it loaded. How many instances it made.
+    @discardableResult
+    func loadDriver(_ file: String, replace: Bool = false) throws(LoadError) -> Int {
+        do throws(ObjectError) {
+            _ = try ObjectNote.check(
+                file: file, kind: .driver, entry: DRV_ENTRY, abi: (UInt16(DRV_ABI_MAJOR), UInt16(DRV_ABI_MINOR)))
+        } catch {
+            throw LoadError("\(error)")
+        }
+        return Int(try manage(UInt32(DRV_LOAD), file, flags: replace ? UInt32(DRV_REPLACE) : 0))
+    }
+
+    /// A request of one line; its diag.
+    @discardableResult
+    func manage(_ op: UInt32, _ line: String, flags: UInt32 = 0) throws(LoadError) -> Int64 {
+        var request = MixObjRequest()
+        request.op = op
+        request.flags = flags
+        let answer = try driverCall(request, body: Array(line.utf8) + [0], room: 1024)
+        guard answer.reply.diag < 0 else { return answer.reply.diag }
+        let why = String(decoding: answer.body, as: UTF8.self)
+        throw LoadError(why.isEmpty ? "errno \(-answer.reply.diag)" : why)
+    }
+
+    private func driverCall(_ request: MixObjRequest, body: [UInt8] = [], room: Int) throws(LoadError) -> Answer {
+        guard loaded.contains(where: { $0.entry.group?.stamp == K_STAMP_DRIVER }) else {
+            throw LoadError("no actor of this site serves group DRIVER, which has the drivers")
+        }
+        return try call(K_STAMP_DRIVER, request, body: body, room: room, delay: 120_000)
+    }
+
+    func driverTable() throws(LoadError) -> String {
+        let classes = ["-", "block", "char", "tty", "net", "clock", "entropy"]
+        var table = TextTable([
+            "DRIVER", "OBJECT", "DEVICE", "REGISTERED", "CLASS", "OPEN", "REQUESTS", "ERRORS", "MEMORY", "DMA", "STATE",
+        ])
+        for entry in try records(UInt32(DRV_LIST), MixDriverEntry()) {
+            let class_ = Int(entry.class_)
+            table.add([
+                fieldText(entry.name), fieldText(entry.object), dash(fieldText(entry.device)),
+                dash(fieldText(entry.registered)), class_ < classes.count ? classes[class_] : "?", "\(entry.opens)",
+                "\(entry.requests)", "\(entry.errors)", sizeText(entry.memory), sizeText(entry.dma),
+                fieldText(entry.state),
+            ])
+        }
+        return table.text
+    }
+
+    func deviceTable() throws(LoadError) -> String {
+        var table = TextTable(["DEVICE", "MODEL", "LINE", "DRIVER", "ACCESSES", "STRAY DMA", "FAULTS"])
+        for entry in try records(UInt32(DRV_DEVICE_LIST), MixBusDeviceEntry()) {
+            table.add([
+                fieldText(entry.name), fieldText(entry.model), "\(entry.line)",
+                entry.removed != 0 ? "removed" : dash(fieldText(entry.driver)), "\(entry.accesses)", "\(entry.strays)",
+                dash(fieldText(entry.faults)),
+            ])
+        }
+        return table.text
+    }
+
+    private func dash(_ text: String) -> String { text.isEmpty ? "-" : text }
+
+    private func records<Record: BitwiseCopyable>(_ op: UInt32, _ blank: Record) throws(LoadError) -> [Record] {
+        var request = MixObjRequest()
+        request.op = op
+        request.size = 256 << 10
+        let answer = try driverCall(request, room: 256 << 10)
+        if answer.reply.diag < 0 { throw LoadError("the drivers' home says -\(-answer.reply.diag)") }
+        let stride = MemoryLayout<Record>.stride
+        return answer.body.withUnsafeBytes { bytes in
+            (0..<bytes.count / stride).map { bytes.loadUnaligned(fromByteOffset: $0 * stride, as: Record.self) }
+        }
+    }
+
+    /// Questions of the control socket about drivers and devices; nil for others. Blanks in a word are \\040.
+    func answerDrivers(_ words: [String]) throws(LoadError) -> String? {
+        let texts = words.map { $0.replacing("\\040", with: " ") }
+        switch (words.first, words.count) {
+        case ("drivers", 1): return try driverTable()
+        case ("devices", 1): return try deviceTable()
+        case ("load", 3):
+            let made = try loadDriver(texts[1], replace: words[2] == "replace")
+            return "loaded, \(made) \(made == 1 ? "instance" : "instances")\n"
+        case ("unload", 2):
+            try manage(UInt32(DRV_UNLOAD), texts[1])
+            return "unloaded\n"
+        case ("device-add", 3...):
+            try manage(UInt32(DRV_DEVICE_ADD), words[1...].joined(separator: " "))
+            return "added\n"
+        case ("device-remove", 3):
+            try manage(UInt32(DRV_DEVICE_REMOVE), texts[1], flags: words[2] == "surprise" ? 1 : 0)
+            return "removed\n"
+        case ("device-faults", 2...):
+            try manage(UInt32(DRV_DEVICE_FAULTS), words[1...].joined(separator: " "))
+            return "set\n"
+        default: return nil
+        }
+    }
+}

@@ -17,6 +17,7 @@ typedef struct Edu {
     uint32_t done;              /* interrupts since the last command */
     char answer[16];
     uint32_t size, taken;       /* of the answer */
+    int working;                /* the device has not answered yet */
 } Edu;
 
 static int32_t interrupt(void *cookie) {
@@ -34,6 +35,7 @@ static int32_t interrupt(void *cookie) {
         while (n > 0) e->answer[e->size++] = digits[--n];
         e->answer[e->size++] = '\n';
         e->taken = 0;
+        e->working = 0;
         e->s->charReady(e->s->self, e->device);
     }
     return BUS_INTR_CLAIMED;
@@ -42,6 +44,7 @@ static int32_t interrupt(void *cookie) {
 static int32_t readAnswer(void *instance, void *bytes, uint32_t count, uint64_t offset) {
     Edu *e = instance;
     (void)offset;
+    if (e->working) return DRV_EAGAIN;          /* charReady follows */
     uint32_t left = e->size - e->taken;
     if (count > left) count = left;
     memcpy(bytes, e->answer + e->taken, count);
@@ -60,6 +63,7 @@ static int32_t writeNumber(void *instance, const void *bytes, uint32_t count, ui
     }
     if (digits == 0) return DRV_EINVAL;
     e->size = e->taken = 0;
+    e->working = 1;
     e->s->store32(e->s->self, FACTORIAL, value);
     return (int32_t)count;
 }

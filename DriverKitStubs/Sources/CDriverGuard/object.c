@@ -2,10 +2,14 @@
 #define _GNU_SOURCE
 #include "CDriverGuard.h"
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct Text { uintptr_t entry, start, end; } Text;
 
@@ -56,6 +60,37 @@ int32_t drv_close(void *handle, uintptr_t text) {
     return text != 0 && dladdr((void *)text, &info) != 0;
 }
 
+/* A function of the object's own, from the symbol table of its file, if it was not stripped. The file may have changed since. */
+static void localSymbol(const char *path, uintptr_t offset, char *name, size_t size, unsigned long *within) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    const char *base = fstat(fd, &status) == 0 && status.st_size > (off_t)sizeof(ElfW(Ehdr))
+        ? mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    close(fd);
+    if (base == MAP_FAILED) return;
+    size_t length = (size_t)status.st_size;
+    const ElfW(Ehdr) *head = (const void *)base;
+#define INSIDE(offset_, bytes_) ((offset_) <= length && (bytes_) <= length - (offset_))
+    for (unsigned i = 0; i < head->e_shnum && INSIDE(head->e_shoff + i * sizeof(ElfW(Shdr)), sizeof(ElfW(Shdr))); i++) {
+        const ElfW(Shdr) *sections = (const void *)(base + head->e_shoff), *symbols = &sections[i];
+        if (symbols->sh_type != SHT_SYMTAB || symbols->sh_link >= head->e_shnum || !INSIDE(symbols->sh_offset, symbols->sh_size)
+            || !INSIDE(head->e_shoff + symbols->sh_link * sizeof(ElfW(Shdr)), sizeof(ElfW(Shdr)))) continue;
+        const ElfW(Shdr) *strings = &sections[symbols->sh_link];
+        if (!INSIDE(strings->sh_offset, strings->sh_size) || strings->sh_size == 0) continue;
+        const ElfW(Sym) *table = (const void *)(base + symbols->sh_offset);
+        for (size_t s = 0; s < symbols->sh_size / sizeof *table; s++) {
+            if (ELF64_ST_TYPE(table[s].st_info) != STT_FUNC || offset < table[s].st_value
+                || offset >= table[s].st_value + table[s].st_size || table[s].st_name >= strings->sh_size) continue;
+            const char *found = base + strings->sh_offset + table[s].st_name;
+            snprintf(name, size, "%.*s", (int)strnlen(found, strings->sh_size - table[s].st_name), found);
+            *within = offset - table[s].st_value;
+        }
+    }
+#undef INSIDE
+    munmap((void *)base, length);
+}
+
 void drv_symbol(uintptr_t pc, char *text, size_t size) {
     Dl_info info;
     if (!dladdr((void *)pc, &info) || !info.dli_fname) {
@@ -65,9 +100,14 @@ void drv_symbol(uintptr_t pc, char *text, size_t size) {
     const char *file = strrchr(info.dli_fname, '/');
     file = file ? file + 1 : info.dli_fname;
     unsigned long offset = pc - (uintptr_t)info.dli_fbase;
+    char name[64] = "";
+    unsigned long within = 0;
     if (info.dli_sname) {
-        snprintf(text, size, "%s+0x%lx (%s+0x%lx)", file, offset, info.dli_sname, (unsigned long)(pc - (uintptr_t)info.dli_saddr));
+        snprintf(name, sizeof name, "%s", info.dli_sname);
+        within = pc - (uintptr_t)info.dli_saddr;
     } else {
-        snprintf(text, size, "%s+0x%lx", file, offset);
+        localSymbol(info.dli_fname, offset, name, sizeof name, &within);
     }
+    if (name[0]) snprintf(text, size, "%s+0x%lx (%s+0x%lx)", file, offset, name, within);
+    else snprintf(text, size, "%s+0x%lx", file, offset);
 }

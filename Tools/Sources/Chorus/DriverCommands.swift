@@ -68,8 +68,8 @@ struct DeviceCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Take a device away.")
         @Argument(help: "Its name.") var name: String
         @Flag(name: .long, help: "Whatever its driver is doing: as if it were pulled out.") var surprise = false
-        @OptionGroup var choice: SiteChoice
-        func run() throws { choice.ask("device-remove \(word(name)) \(surprise ? "surprise" : "asked")") }
+        @Option(name: .long, help: "Name of the site; may be left out while only one runs.") var site: String?
+        func run() throws { ask("device-remove \(word(name)) \(surprise ? "surprise" : "asked")", site) }
     }
 
     struct Fail: ParsableCommand {

@@ -81,7 +81,7 @@ import Testing
         ("<H><A><A>", "m.toml:7: actor \"fm\": the name \"fm\" is taken on line 3; another name"),
         ("<H><A>[[mount]]\nat = \"x\"\ntype = \"tmpfs\"\n", "m.toml:8: mount[0].at: \"x\" is not absolute; "),
         ("<H><A>[init]\nprogram = []\n", "m.toml:8: init.program: names no program; an array such as"),
-        ("<H><A>[[driver]]\nobject = \"d.so\"\n", "m.toml:7: driver: drivers and their devices are not part"),
+        ("<H><A>[[driver]]\nobject = \"d.so\"\n", "m.toml:7: driver: no actor serves group DRIVER"),
         ("<H>[[actor]]\nname = \"a b\"\n", "m.toml:4: actor[0].name: \"a b\" is no name; "),
         ("<H><A>options = { a = [1] }\n", "m.toml:7: actor \"fm\".options.a: is an array; "),
         (

@@ -15,6 +15,8 @@ final class Registration: @unchecked Sendable {
     private let lock = Lock()
     private var state = State.new
     private var opens = 0
+    /// Its device was pulled out: open or not, it goes.
+    private var isPulledOut = false
     private var requests: [UInt64: Request] = [:]
     private var lastRequest: UInt64 = 0
     private var input: [UInt8] = []
@@ -57,6 +59,7 @@ final class Registration: @unchecked Sendable {
     var mayGo: Bool {
         lock.with {
             if case .held = state { return true }
+            if isPulledOut { return true }
             return opens == 0 && requests.isEmpty
         }
     }
@@ -110,6 +113,11 @@ final class Registration: @unchecked Sendable {
         server.announceEnd(self)
     }
 
+    func pullOut() {
+        lock.with { isPulledOut = true }
+        fail()
+    }
+
     /// Requests under way fail.
     func fail() {
         let all = lock.with { () -> [Request] in
@@ -142,7 +150,7 @@ final class Registration: @unchecked Sendable {
     func count(_ result: Int64) {
         lock.with {
             served &+= 1
-            if result < 0, result != -Int64(EAGAIN) { errors &+= 1 }
+            if result < 0, result != -Int64(EAGAIN), result != -Int64(ENOTTY) { errors &+= 1 }
         }
     }
 

@@ -69,11 +69,14 @@ extension DriverServer {
             result = registration.call(DrvCharOps.self) { own, ops, instance, fault in
                 drv_call_read(own, ops, instance, room.baseAddress, count, request.offset, &fault)
             }
-            exchange.replied = Int(min(max(0, result), Int32(clamping: count)))
+            // Bytes that the driver did not put there are not its to give away.
+            if result > Int32(clamping: count) { return tooMuch(registration) }
+            exchange.replied = Int(max(0, result))
         case DRV_WRITE:
             result = registration.call(DrvCharOps.self) { own, ops, instance, fault in
                 drv_call_write(own, ops, instance, body.baseAddress, UInt32(body.count), request.offset, &fault)
             }
+            if result > Int32(clamping: body.count) { return tooMuch(registration) }
         case DRV_CONTROL:
             // _IOC_SIZE of the command: in and out share the bytes.
             let command = UInt32(truncatingIfNeeded: request.arg.1)
@@ -89,6 +92,11 @@ extension DriverServer {
         default: return -Int64(ENOSYS)
         }
         return result >= 0 ? Int64(result) : DriverError(result).diag
+    }
+
+    private func tooMuch(_ registration: Registration) -> Int64 {
+        nucleus.sysLog(1, "\(registration.name): its driver claims to have moved more than it was asked to")
+        return -Int64(EIO)
     }
 
     private func useTty(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
@@ -122,7 +130,8 @@ extension DriverServer {
                 nucleus.threadDelay(1)
                 continue
             }
-            exchange.replied = Int(min(max(0, result), Int32(clamping: count)))
+            if result > Int32(clamping: count) { return tooMuch(registration) }
+            exchange.replied = Int(max(0, result))
             return result >= 0 ? Int64(exchange.replied) : DriverError(result).diag
         }
         return -Int64(EIO)

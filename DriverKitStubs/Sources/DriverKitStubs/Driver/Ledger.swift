@@ -63,6 +63,8 @@ final class Interrupt: @unchecked Sendable {
                 return Unmanaged<Interrupt>.fromOpaque(cookie)._withUnsafeGuaranteedRef { $0.run() }
             }, Unmanaged.passRetained(self).toOpaque())
         if result < 0 { Unmanaged.passUnretained(self).release() } else { number = result }
+        // A driver that claimed nothing may have left the line masked; with this one it gets another chance.
+        if result >= 0 { nucleus.svIntrUnMask(line) }
         return result
     }
 

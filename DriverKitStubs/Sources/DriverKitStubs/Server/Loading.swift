@@ -150,7 +150,7 @@ extension DriverServer {
                     device.remove()
                     instance.event(DRV_EVENT_REMOVAL)
                     for registration in allRegistrations where registration.instance === instance {
-                        registration.fail()
+                        registration.pullOut()
                     }
                 }
                 if instance.stop() < 0 { return (-Int64(EBUSY), "driver \(instance.label) does not let it go") }

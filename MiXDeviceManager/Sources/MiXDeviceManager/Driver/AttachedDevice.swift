@@ -18,6 +18,11 @@ final class AttachedDevice: Sendable {
         var opens = 0
         var isGone = false
         var watches = WatchList()
+        /// Drivers say when it is worth asking again; until they have said EAGAIN it always is. Counts what they said, so that a
+        /// word that overtakes an answer is not lost.
+        var readies: UInt64 = 0
+        var noInput = false
+        var noOutput = false
         /// A serial line is a terminal.
         var terminal: Terminal?
     }
@@ -34,11 +39,33 @@ final class AttachedDevice: Sendable {
     var terminal: Terminal? { state.withLock { $0.terminal } }
     var key: UInt64 { DeviceKey.attachedBase | handle & 0xffff_ffff }
 
-    /// Asked again by who waits: whatever it is, it may have changed.
+    /// Its driver says that it is worth asking again.
     func ready(_ effects: EffectSink) {
         var gathered = Effects()
-        state.withLock { $0.watches.fireAll(&gathered) }
+        state.withLock { state in
+            state.readies += 1
+            (state.noInput, state.noOutput) = (false, false)
+            let now = state.events
+            state.watches.fire(&gathered) { _ in now }
+        }
         effects.perform(gathered)
+    }
+
+    /// `diag` of a transfer that began when `readies` was this.
+    func answered(_ diag: Int64, since readies: UInt64, writing: Bool) {
+        let isBusy = diag == failure(EAGAIN)
+        state.withLock { state in
+            if isBusy, state.readies != readies { return }
+            if writing { state.noOutput = isBusy } else { state.noInput = isBusy }
+        }
+    }
+}
+
+extension AttachedDevice.State {
+    /// Poll bits true now, as far as is known.
+    var events: UInt32 {
+        if isGone { return Poll.input | Poll.output | Poll.error | Poll.hangUp }
+        return (noInput ? 0 : Poll.input) | (noOutput ? 0 : Poll.output)
     }
 }
 

@@ -24,7 +24,9 @@ extension DeviceManager {
         switch exchange.op {
         case OBJ_READ: return read(device, &exchange)
         case OBJ_WRITE:
+            let readies = device.state.withLock { $0.readies }
             let answer = driverCall(DRV_WRITE, device, offset: request.offset, body: exchange.body)
+            device.answered(answer.diag, since: readies, writing: true)
             guard answer.diag >= 0 else { return answer.diag }
             exchange.reply.pointee.value.0 = request.offset &+ UInt64(answer.diag)
             return answer.diag
@@ -61,13 +63,14 @@ extension DeviceManager {
         if target.count == 0 { return 0 }
         // A clock is read by ioctl; read(2) waits for its alarms, of which it has none.
         if device.class_ == .clock { return failure(EINVAL) }
+        let readies = device.state.withLock { $0.readies }
         let answer = driverCall(
             DRV_READ, device, offset: exchange.request.pointee.offset, size: UInt64(target.count), room: target)
+        device.answered(answer.diag, since: readies, writing: false)
         exchange.replied = answer.diag > 0 ? answer.size : 0
         return answer.diag
     }
 
-    /// Drivers say when it is worth asking again; until then a read has said EAGAIN.
     private func watch(_ device: AttachedDevice, _ exchange: inout Exchange) -> Int64 {
         let request = exchange.request.pointee
         let mask = UInt32(truncatingIfNeeded: request.arg.0)
@@ -75,13 +78,13 @@ extension DeviceManager {
             uiHead: UInt32(truncatingIfNeeded: request.arg.2), uiTail: UInt32(truncatingIfNeeded: request.arg.3))
         var gathered = Effects()
         let now: UInt32 = device.state.withLock { state in
-            if state.isGone { return Poll.input | Poll.output | Poll.error | Poll.hangUp }
-            if mask == 0 {
+            let now = mask == 0 ? 0 : state.events & (mask | Poll.always)
+            if mask & ~now != 0 {
+                state.watches.arm(owner: exchange.owner, event: event, mask: mask & ~now, &gathered)
+            } else {
                 state.watches.disarm(owner: exchange.owner, event: event)
-                return 0
             }
-            state.watches.arm(owner: exchange.owner, event: event, mask: mask, &gathered)
-            return mask & Poll.output
+            return now
         }
         effects.perform(gathered)
         exchange.reply.pointee.events = now

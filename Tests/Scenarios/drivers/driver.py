@@ -1,0 +1,194 @@
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import places
+import sitelib
+from sitelib import SCRATCH, Site, check, finish, tool, until
+
+BOX = places.BUSYBOX
+sitelib.NATIVE = False
+OBJECTS = places.BUILD / "drivers"
+SHELL = "while read -r line; do eval \"$line\"; echo \"== $?\"; done"
+CYCLES = 100
+
+DEVICES = """
+[[device]]
+name = "disk0"
+model = "virtio-blk"
+image = "disk.img"
+
+[[device]]
+name = "rng0"
+model = "virtio-rng"
+
+[[device]]
+name = "ttyS0"
+model = "uart16550"
+
+[[device]]
+name = "clock"
+model = "rtc"
+
+[[device]]
+name = "teach"
+model = "edu"
+"""
+
+
+def manifest(privilege):
+    shipped = (places.MANIFESTS / ("mix-user.toml" if privilege == "user" else "mix.toml")).read_text()
+    home = f'[[actor]]\nname = "drivers"\nobject = "libDriverKitStubs.so"\nprivilege = "{privilege}"\ngroup = "DRIVER"\nneeds = ["DEVICE"]\n\n'
+    drivers = "".join(f'\n[[driver]]\nobject = "{name}.so"\n' for name in ("virtio-blk", "virtio-rng", "uart16550", "rtc", "edu"))
+    file = SCRATCH / f"drivers-{privilege}.toml"
+    file.write_text(shipped.replace('[[actor]]\nname = "process-manager"', home + '[[actor]]\nname = "process-manager"') + DEVICES + drivers)
+    return str(file)
+
+
+class Shell:
+    """A guest's shell that is told lines and answers with what they print and their status."""
+
+    def __init__(self, privilege):
+        self.name = f"drivers-{privilege}-{os.getpid()}"
+        sitelib.MANIFEST = manifest(privilege)
+        self.site = Site([BOX, "sh", "-c", SHELL], options=["--name", self.name])
+
+    def __call__(self, line, limit=60):
+        self.site.output = b""
+        self.site.send(line.encode() + b"\n")
+        if not re.search(rb"== \d+\n", self.site.output) and not until(lambda: self.site.expect(b"== ", 1), limit):
+            return f"no answer: {self.site.output[-200:]!r}"
+        return self.site.output.decode("utf-8", "replace").strip()
+
+    def chorus(self, *words):
+        done = tool(*words, self.name, limit=60)
+        return (done.out + done.err).strip()
+
+    def device(self, *words):
+        done = tool("device", *words, "--site", self.name, limit=60)
+        return (done.out + done.err).strip()
+
+
+def mapped(shell, privilege):
+    """How often drivers' objects are mapped, and how large the process that has them is."""
+    rows = [line.split() for line in shell.chorus("ps").splitlines()]
+    pid = next((int(row[row.index("user") + 4]) for row in rows if row[:2] == ["drivers", "user"]), None)
+    if privilege == "supervisor":
+        pid = next(pid for pid in shell.site.host_processes() if sitelib.maps(pid, "libNucleus.so"))
+    text = Path(f"/proc/{pid}/maps").read_text()
+    return text.count("/torture/"), len(text.splitlines()), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+# What each one must come to: words of the message, while loading, reading or in the table.
+TORTURE = [
+    ("fault_init", "SIGSEGV at address 0x8 in fault_init.so"), ("fault_probe", "SIGSEGV at address 0x8 in fault_probe.so"),
+    ("abort_init", "SIGABRT"), ("slow_init", "took longer than 2 s"), ("fault_read", "SIGSEGV at address 0x8 in fault_read.so"),
+    ("fault_handler", "(handler+"), ("fault_unload", ""), ("loop_read", "took longer than 2 s"),
+    ("loop_handler", "took longer than 2 s"), ("divide", "SIGFPE"), ("stack", "SIGSEGV"), ("dma_overrun", "SIGSEGV"),
+    ("garbage", "== 1"), ("garbage_ops", ""), ("stray_dma", ""), ("double_done", ""), ("wild_free", ""), ("forged_self", ""),
+    ("never_claims", ""), ("claims_all", ""), ("leaks", ""), ("newer_minor", ""), ("abi_major", "built for ABI 9.0; needed: ABI 1.0"),
+    ("small_table", "has 8 bytes"), ("no_init", "has no init"), ("no_entry", "exports no drv_driver"),
+    ("no_delete", "is marked NODELETE"), ("undefined", "undefined symbol: no_such_function"), ("not_elf", "is not an ELF file"),
+    ("truncated", "is truncated"), ("machine", "is for machine 183"),
+]
+
+
+def torture(shell, objects):
+    """Those that did something else than they should, or left the site ill."""
+    wrong = []
+    for name, words in TORTURE:
+        said = shell.chorus("load", f"{objects}/{name}.so")
+        if "loaded, 1 instance" in said:
+            said += shell("head -c 1 /dev/torture") + shell("echo x > /dev/torture")
+            late = 5 if "loop" in name else 1
+            until(lambda: words in said + shell.chorus("drivers"), late)
+            said += shell.chorus("drivers")
+            gone = shell.chorus("unload", "torture")
+            if gone != "unloaded":
+                wrong.append((name, gone))
+        if words not in said:
+            wrong.append((name, said[-300:]))
+        if "torture" in shell.chorus("drivers"):
+            wrong.append((name, "stays"))
+        good = shell.chorus("load", f"{objects}/good.so") + shell("head -c 1 /dev/torture") + shell.chorus("unload", "torture")
+        if good != "loaded, 1 instancex== 0unloaded":
+            wrong.append((name, "afterwards " + good))
+    return wrong
+
+
+objects = SCRATCH / "torture"
+subprocess.run(["make", "-s", "-C", str(places.ROOT / "DriverKitStubs/Drivers/torture"), f"INCLUDE={places.BUILD}/include", f"OUT={objects}"],
+               check=True)
+for privilege in ("supervisor", "user"):
+    print(f"-- {privilege}", flush=True)
+    disk = SCRATCH / "disk.img"
+    disk.write_bytes(bytes(8 << 20))
+    shell = Shell(privilege)
+    check("the nodes are there", (said := shell("ls /dev/disk0 /dev/hwrng /dev/rtc0 /dev/edu /dev/ttyS0 | wc -l")) == "5\n== 0", said)
+    shell("dd if=/dev/urandom of=/tmp/data bs=64k count=32 2>/dev/null")
+    said = shell("dd if=/tmp/data of=/dev/disk0 bs=64k 2>/dev/null && sync && dd if=/dev/disk0 bs=4k count=512 2>/dev/null | cmp - /tmp/data")
+    check("a disk keeps what is written", said == "== 0", said)
+    said = shell("dd if=/dev/disk0 bs=1000 skip=7 count=3 2>/dev/null | md5sum; dd if=/tmp/data bs=1000 skip=7 count=3 2>/dev/null | md5sum")
+    check("at any offset", len(set(said.split("\n")[:2])) == 1, said)
+    check("its size", (said := shell("blockdev --getsize64 /dev/disk0")) == "8388608\n== 0", said)
+    check("its end", "No space left" in shell("dd if=/dev/zero of=/dev/disk0 bs=1k seek=8192 count=1 2>&1"))
+    check("random bytes", (said := shell("dd if=/dev/hwrng bs=16 count=300 2>/dev/null | wc -c")) == "4800\n== 0", said)
+    said = shell("exec 5<>/dev/edu; echo 10 >&5; read -r n <&5; echo $n; exec 5>&-")
+    check("a factorial, by interrupt", said == "3628800\n== 0", said)
+    check("a clock", (said := shell("hwclock -r -u -f /dev/rtc0 | cut -d' ' -f1-3 | grep -c .")) == "1\n== 0", said)
+    said = shell("stty -F /dev/ttyS0 raw -echo; (sleep 0.2; echo hello > /dev/ttyS0) & head -n 1 /dev/ttyS0; wait")
+    check("a serial line with a loop plug", said == "hello\n== 0", said)
+
+    # A new build takes over while the disk is read and written.
+    shutil.copy(OBJECTS / "virtio-blk.so", SCRATCH / "virtio-blk-2.so")
+    shutil.copy(OBJECTS / "virtio-blk.so", SCRATCH / "virtio-blk-3.so")
+    shell("(for i in 1 2 3 4 5 6 7 8; do dd if=/tmp/data of=/dev/disk0 bs=32k conv=notrunc 2>/dev/null || echo bad write; "
+          "dd if=/dev/disk0 bs=32k count=64 2>/dev/null | cmp - /tmp/data || echo bad read; done; echo all over) > /tmp/log 2>&1 &")
+    said = [shell.chorus("load", "--replace", str(SCRATCH / f"virtio-blk-{n}.so")) for n in (2, 3, 2, 3)]
+    check("a driver is replaced under load", said == ["loaded, 1 instance"] * 4, said)
+    said = shell("wait; cat /tmp/log")
+    check("nobody lost anything", said == "all over\n== 0", said)
+
+    shell("exec 6</dev/disk0")
+    check("an open device keeps its driver", "disk0 is open (1)" in (said := shell.chorus("unload", "virtio-blk")), said)
+    shell("exec 6<&-")
+    check("a closed one does not", (said := shell.chorus("unload", "virtio-blk")) == "unloaded", said)
+    check("and takes its node away", (said := shell("test -e /dev/disk0")) == "== 1", said)
+    check("it comes back", (said := shell.chorus("load", str(OBJECTS / "virtio-blk.so"))) == "loaded, 1 instance", said)
+    check("with the data", (said := shell("dd if=/dev/disk0 bs=32k count=64 2>/dev/null | cmp - /tmp/data")) == "== 0", said)
+    check("software drivers too", (said := shell.chorus("load", str(OBJECTS / "ramdisk.so"))) == "loaded, 1 instance", said)
+    said = shell("dd if=/tmp/data of=/dev/ram0 bs=64k 2>/dev/null; dd if=/dev/ram0 bs=64k count=32 2>/dev/null | cmp - /tmp/data")
+    check("a disk of memory", said == "== 0", said)
+
+    # Devices that fail.
+    check("faults are named", "names no faults" in (said := shell.device("fail", "disk0", "nonsense:1")), said)
+    shell.device("fail", "disk0", "seed:3,lost-interrupt:400,spurious-interrupt:300")
+    said = shell("dd if=/dev/disk0 bs=16k count=128 2>/dev/null | cmp - /tmp/data", 120)
+    check("lost and spurious interrupts cost time alone", said == "== 0", said)
+    shell.device("fail", "disk0", "seed:3,read-error:1000")
+    check("a read error is an error", "Input/output error" in (said := shell("dd if=/dev/disk0 of=/dev/null bs=4k count=1 2>&1")), said)
+    shell.device("fail", "disk0")
+    check("and over when it is over", (said := shell("dd if=/dev/disk0 bs=32k count=64 2>/dev/null | cmp - /tmp/data")) == "== 0", said)
+    check("a device is added", (said := shell.device("add", "disk1", "virtio-blk", "size=1048576")) == "added", said)
+    check("and driven", (said := shell("blockdev --getsize64 /dev/disk1")) == "1048576\n== 0", said)
+    shell("exec 6<>/dev/disk1")
+    check("in use it stays", "of driver virtio-blk is open (1)" in (said := shell.device("remove", "disk1")), said)
+    check("pulled out it goes", (said := shell.device("remove", "--surprise", "disk1")) == "removed", said)
+    check("its users get an error", (said := shell("dd bs=512 count=1 <&6 2>/dev/null | wc -c")) == "0\n== 0", said)
+    shell("exec 6>&-")
+
+    check("edu makes room", (said := shell.chorus("unload", "edu")) == "unloaded", said)
+    check("torture", not (wrong := torture(shell, objects)), wrong[:3])
+    before = mapped(shell, privilege)
+    for _ in range(CYCLES):
+        said = shell.chorus("load", f"{objects}/good.so") + shell("head -c 1 /dev/torture") + shell.chorus("unload", "torture")
+        if said != "loaded, 1 instancex== 0unloaded":
+            break
+    after = mapped(shell, privilege)
+    check("loading and unloading leaves nothing", said.endswith("unloaded") and after[0] == 0 and after[1] <= before[1] + 8 and after[2] <= before[2] + 2,
+          (said, before, after))
+    check("one that refuses to go", "refuses with -3" in (shell.chorus("load", f"{objects}/busy.so") + (said := shell.chorus("unload", "torture"))), said)
+    check("the site ends", (status := shell.site.end()) == 0, status)
+finish()

@@ -167,10 +167,10 @@ final class Registration: @unchecked Sendable {
 
     final class Request: @unchecked Sendable {
         // Sendable: the status is written once, before the semaphore is signalled.
-        private let done: Semaphore
+        private let done: SemaphoreHandle
         private(set) var status: Int32 = DRV_ETIMEOUT
 
-        init(_ nucleus: Nucleus) { done = Semaphore(nucleus) }
+        init(_ nucleus: Nucleus) { done = SemaphoreHandle(nucleus) }
 
         func end(_ status: Int32) {
             self.status = status

@@ -50,20 +50,3 @@ extension DriverServer {
         return annex
     }
 }
-
-/// A struct in an annex: the nucleus always moves K_CMSGANNEXSIZE bytes.
-struct Annex<T: BitwiseCopyable> {
-    private var words = InlineArray<32, UInt64>(repeating: 0)
-
-    init(_ value: T) { self.value = value }
-
-    var value: T {
-        get { withUnsafeBytes(of: words) { $0.load(as: T.self) } }
-        set { withUnsafeMutableBytes(of: &words) { $0.storeBytes(of: newValue, as: T.self) } }
-    }
-
-    func withBytes<R>(_ body: (UnsafeRawPointer?) -> R) -> R { withUnsafeBytes(of: words) { body($0.baseAddress) } }
-    mutating func withMutableBytes<R>(_ body: (UnsafeMutableRawPointer?) -> R) -> R {
-        withUnsafeMutableBytes(of: &words) { body($0.baseAddress) }
-    }
-}

@@ -27,34 +27,6 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-/// A nucleus semaphore.
-final class Semaphore: Sendable {
-    private let nucleus: Nucleus
-    private let li: Int32
-
-    init(_ nucleus: Nucleus, count: UInt32 = 0) {
-        self.nucleus = nucleus
-        var made = KnSem()
-        nucleus.semInit(&made, count)
-        li = made.li
-    }
-
-    deinit {
-        var mine = KnSem(li: li)
-        nucleus.semDelete(&mine)
-    }
-
-    func signal() {
-        var mine = KnSem(li: li)
-        nucleus.semV(&mine)
-    }
-
-    @discardableResult func wait(milliseconds: Int32) -> Bool {
-        var mine = KnSem(li: li)
-        return nucleus.semP(&mine, milliseconds) >= 0
-    }
-}
-
 func monotonicNow() -> UInt64 {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
@@ -70,11 +42,11 @@ final class Timeouts: Sendable {
     }
     private let state = Mutex(State())
     private let nucleus: Nucleus
-    private let wake: Semaphore
+    private let wake: SemaphoreHandle
 
     init(nucleus: Nucleus) {
         self.nucleus = nucleus
-        wake = Semaphore(nucleus)
+        wake = SemaphoreHandle(nucleus)
     }
 
     func set(_ handle: UInt64, at deadline: UInt64, _ run: @escaping @Sendable () -> Void) -> Bool {

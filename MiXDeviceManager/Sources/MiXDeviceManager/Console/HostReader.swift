@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import Glibc
 import Synchronization

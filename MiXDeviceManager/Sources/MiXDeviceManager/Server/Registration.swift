@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import CMiXDevice
 import CMiXFile

@@ -72,31 +72,3 @@ final class ReadTimer: Sendable {
         return ended.wait(milliseconds: 2000)
     }
 }
-
-/// A nucleus semaphore that starts at 0.
-final class SemaphoreHandle: Sendable {
-    private let nucleus: Nucleus
-    private let semaphore: Int32
-
-    init(_ nucleus: Nucleus) {
-        self.nucleus = nucleus
-        var made = KnSem()
-        nucleus.semInit(&made, 0)
-        semaphore = made.li
-    }
-
-    deinit {
-        var mine = KnSem(li: semaphore)
-        nucleus.semDelete(&mine)
-    }
-
-    func signal() {
-        var mine = KnSem(li: semaphore)
-        nucleus.semV(&mine)
-    }
-
-    @discardableResult func wait(milliseconds: Int32) -> Bool {
-        var mine = KnSem(li: semaphore)
-        return nucleus.semP(&mine, milliseconds) >= 0
-    }
-}

@@ -23,7 +23,7 @@ import Testing
         text += "[[mount]]\nat = \"/dev\"\ntype = \"devfs\"\n"
         let manifest = try Manifest.parse(text, file: "m")
         #expect(
-            LoadPlan.options(manifest.actors[0], manifest)
+            LoadPlan.options(manifest.actors[0], manifest, tree: InstallTree(root: "/x"))
                 == "alpha=2\nmount.000=/ overlay host:/\nmount.001=/dev devfs\nzeta=1\n")
     }
 

@@ -59,6 +59,22 @@ import Testing
             }
         }
 
+        /// Until the client waits in the nucleus.
+        func untilBlocked(_ client: Client) -> Bool {
+            let stats = UnsafeMutablePointer<KnThreadStat2>.allocate(capacity: 512)
+            defer { stats.deallocate() }
+            for _ in 0..<20_000 {
+                var count: UInt32 = 512
+                guard n.pointee.threadStat2(n.pointee.`self`, &count, stats) >= 0 else { return false }
+                let li = client.li.load(ordering: .acquiring)
+                if (0..<Int(count)).contains(where: { stats[$0].li == li && stats[$0].status == K_TH_BLOCKED }) {
+                    return true
+                }
+                usleep(500)
+            }
+            return false
+        }
+
         func release(_ event: KnUniqueId) {
             var event = event
             #expect(n.pointee.eventPost(n.pointee.`self`, &event, 1) == K_OK)
@@ -110,7 +126,7 @@ import Testing
         #expect(site.call("e", delay: 20).code == K_ETIMEOUT)
         let aborted = Client(site, "e", flags: K_ABORTABLE)
         let patient = Client(site, "e")
-        while aborted.li.load(ordering: .acquiring) == 0 { sched_yield() }
+        #expect(site.untilBlocked(aborted) && site.untilBlocked(patient))
         #expect(site.n.pointee.threadAbort(site.n.pointee.`self`, aborted.li.load(ordering: .acquiring)) == K_OK)
         #expect(aborted.join() == K_EABORT)
         // The event's handler needs a lane too.

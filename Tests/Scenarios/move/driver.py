@@ -84,7 +84,8 @@ pm = "supervisor" if manifest == "mix-user" else "user"
 for words, reason in ((["process-manager", "--to", pm], "actors of its own"), (["nobody", "--to", "user"], "no server"),
                       (["file-manager", "--to", "moon"], "moon"), (["file-manager"], "--to")):
     refused = tool("move", *words, name)
-    check(f"refused: {' '.join(words).replace(pm, 'the other')}", refused.status != 0 and reason in refused.err, refused)
+    label = " ".join(words[:-1] + ["the other"]) if words[0] == "process-manager" else " ".join(words)
+    check(f"refused: {label}", refused.status != 0 and reason in refused.err, refused)
 
 site.send(b"stop\n")
 check("the work is stopped", site.expect(b"stopped\n"), site.output)

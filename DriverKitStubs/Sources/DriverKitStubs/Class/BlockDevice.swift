@@ -117,13 +117,16 @@ struct BlockDevice {
     ) -> Int32 {
         // While the ring is full the driver says so; somebody else's request ends meanwhile.
         for _ in 0..<15_000 {
-            let (id, request) = registration.beginRequest()
-            var asked = DrvBlockRequest(
-                op: op, count: UInt32(clamping: span.count), sector: span.lowerBound, data: buffer.baseAddress,
-                request: id)
+            var begun: (id: UInt64, request: Registration.Request)?
             let result = registration.call(DrvBlockOps.self) { own, ops, instance, fault in
-                drv_call_submit(own, ops, instance, &asked, &fault)
+                let made = registration.beginRequest()
+                begun = made
+                var asked = DrvBlockRequest(
+                    op: op, count: UInt32(clamping: span.count), sector: span.lowerBound, data: buffer.baseAddress,
+                    request: made.id)
+                return drv_call_submit(own, ops, instance, &asked, &fault)
             }
+            guard let (id, request) = begun else { return result < 0 ? result : DRV_EIO }
             if result < 0 {
                 registration.dropRequest(id)
                 guard result == DRV_EAGAIN else { return result }

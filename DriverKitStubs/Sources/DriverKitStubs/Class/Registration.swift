@@ -76,7 +76,13 @@ final class Registration: @unchecked Sendable {
 
     /// New requests wait from now on. True when none is under way any more, within the patience given.
     func hold(milliseconds: Int32) -> Bool {
-        lock.with { if case .live(let instance, let ops) = state { state = .held(instance, ops) } }
+        let holder = lock.with { () -> DriverInstance? in
+            guard case .live(let instance, let ops) = state else { return nil }
+            state = .held(instance, ops)
+            return instance
+        }
+        // Who was inside before has begun what it wanted to begin.
+        holder?.barrier()
         for _ in 0..<max(1, milliseconds / 2) {
             if lock.with({ requests.isEmpty }) { return true }
             nucleus.threadDelay(2)
@@ -159,8 +165,21 @@ final class Registration: @unchecked Sendable {
         _ type: Ops.Type,
         _ body: (UnsafeMutablePointer<DrvSelf>, UnsafePointer<Ops>, UnsafeMutableRawPointer?, inout DrvFault) -> Int32
     ) -> Int32 {
-        guard let (instance, ops) = target() else { return DRV_ENODEV }
-        return instance.call { own, made, fault in body(own, ops.assumingMemoryBound(to: Ops.self), made, &fault) }
+        while let (instance, ops) = target() {
+            var isHeld = false
+            let result = instance.call { own, made, fault in
+                // Held in between: the next driver is asked.
+                isHeld = !isLive
+                return isHeld ? DRV_EAGAIN : body(own, ops.assumingMemoryBound(to: Ops.self), made, &fault)
+            }
+            if !isHeld, !instance.isUnloaded { return result }
+            nucleus.threadDelay(1)
+        }
+        return DRV_ENODEV
+    }
+
+    private var isLive: Bool {
+        lock.with { if case .live = state { true } else { false } }
     }
 
     // MARK: requests of block devices

@@ -37,6 +37,10 @@ final class DriverInstance: @unchecked Sendable {
 
     var label: String { device.map { "\(object.name) at \($0.name)" } ?? object.name }
     var state: String { lock.with { failure ?? "ok" } }
+    private static let unloaded = "unloaded"
+    var isUnloaded: Bool { lock.with { failure == Self.unloaded } }
+    /// Returns when nobody is inside who was when it was called.
+    func barrier() { lock.with {} }
     var usage: (memory: Int, dma: Int) { lock.with { (ledger.memoryBytes, ledger.dmaBytes) } }
 
     /// Calls the driver. DRV_EIO once it has failed, and when it does.
@@ -136,7 +140,7 @@ final class DriverInstance: @unchecked Sendable {
             let registrations = Array(ledger.registrations.values)
             for interrupt in interrupts { interrupt.isDetached = true }
             for handle in ledger.timeouts { _ = server.timeouts.cancel(handle) }
-            if failure == nil { failure = "unloaded" }
+            if failure == nil { failure = Self.unloaded }
             for memory in ledger.dma.values { device?.revoke(memory) }
             ledger.freeMemory()
             ledger = Ledger()

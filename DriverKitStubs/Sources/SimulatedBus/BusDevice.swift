@@ -48,9 +48,7 @@ package final class BusDevice: @unchecked Sendable {
         lock.with {
             accesses &+= 1
             guard inside(offset, width), !removed else { return .max }
-            let value = model.load(offset, width, DeviceBus(device: self))
-            host.traced(self, offset, width, value, store: false)
-            return value
+            return model.load(offset, width, DeviceBus(device: self))
         }
     }
 
@@ -58,7 +56,6 @@ package final class BusDevice: @unchecked Sendable {
         lock.with {
             accesses &+= 1
             guard inside(offset, width), !removed else { return }
-            host.traced(self, offset, width, value, store: true)
             model.store(offset, width, value, DeviceBus(device: self))
         }
     }
@@ -174,7 +171,6 @@ package protocol BusHost: AnyObject, Sendable {
     func level(_ line: UInt32, _ raised: Bool)
     func spurious(_ line: UInt32)
     func report(_ line: String)
-    func traced(_ device: BusDevice, _ offset: UInt32, _ width: UInt32, _ value: UInt64, store: Bool)
 }
 
 /// A plain lock; not recursive.

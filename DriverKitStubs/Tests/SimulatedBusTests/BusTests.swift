@@ -11,7 +11,6 @@ final class FakeHost: BusHost, @unchecked Sendable {
     func level(_ line: UInt32, _ raised: Bool) { self.raised[line, default: 0] += raised ? 1 : -1 }
     func spurious(_ line: UInt32) { edges += 1 }
     func report(_ line: String) { reports.append(line) }
-    func traced(_ device: BusDevice, _ offset: UInt32, _ width: UInt32, _ value: UInt64, store: Bool) {}
 }
 
 @Suite struct BusTests {

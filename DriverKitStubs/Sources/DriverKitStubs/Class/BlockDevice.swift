@@ -23,8 +23,13 @@ struct BlockDevice {
 
     /// Bytes moved: short at the end of the device; or -errno.
     func read(_ offset: UInt64, _ target: UnsafeMutableRawBufferPointer) -> Int64 {
-        move(offset, target.count) { geometry, span, buffer, skip, count, done in
-            let result = request(DRV_BLOCK_READ, span, buffer, geometry)
+        let geometry: DrvBlockGeometry
+        switch self.geometry() {
+        case .success(let found): geometry = found
+        case .failure(let error): return error.diag
+        }
+        return move(geometry, offset, target.count) { span, buffer, skip, count, done in
+            let result = request(DRV_BLOCK_READ, span, buffer)
             if result >= 0 {
                 UnsafeMutableRawBufferPointer(rebasing: target[done..<done + count])
                     .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[skip..<skip + count]))
@@ -37,29 +42,23 @@ struct BlockDevice {
         guard case .success(let geometry) = geometry() else { return -Int64(EIO) }
         if geometry.flags & DRV_BLOCK_READONLY != 0 { return -Int64(EPERM) }
         if source.count > 0, offset >= geometry.sectors * 512 { return -Int64(ENOSPC) }
-        return move(offset, source.count) { geometry, span, buffer, skip, count, done in
+        return move(geometry, offset, source.count) { span, buffer, skip, count, done in
             // A part of a sector is put into what the sector holds.
             if skip != 0 || count != buffer.count {
-                let result = request(DRV_BLOCK_READ, span, buffer, geometry)
+                let result = request(DRV_BLOCK_READ, span, buffer)
                 if result < 0 { return result }
             }
             UnsafeMutableRawBufferPointer(rebasing: buffer[skip..<skip + count])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
-            return request(DRV_BLOCK_WRITE, span, buffer, geometry)
+            return request(DRV_BLOCK_WRITE, span, buffer)
         }
     }
 
     private typealias Step = (
-        _ geometry: DrvBlockGeometry, _ span: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer, _ skip: Int,
-        _ count: Int, _ done: Int
+        _ span: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer, _ skip: Int, _ count: Int, _ done: Int
     ) -> Int32
 
-    private func move(_ offset: UInt64, _ wanted: Int, _ step: Step) -> Int64 {
-        let geometry: DrvBlockGeometry
-        switch self.geometry() {
-        case .success(let found): geometry = found
-        case .failure(let error): return error.diag
-        }
+    private func move(_ geometry: DrvBlockGeometry, _ offset: UInt64, _ wanted: Int, _ step: Step) -> Int64 {
         let end = geometry.sectors * UInt64(Self.sector)
         guard offset < end else { return 0 }
         let total = Int(min(UInt64(wanted), end - offset))
@@ -76,7 +75,7 @@ struct BlockDevice {
             let sectors = min(most, (skip + total - done + Self.sector - 1) / Self.sector)
             let count = min(sectors * Self.sector - skip, total - done)
             let buffer = UnsafeMutableRawBufferPointer(start: memory, count: sectors * Self.sector)
-            let result = step(geometry, first..<first + UInt64(sectors), buffer, skip, count, done)
+            let result = step(first..<first + UInt64(sectors), buffer, skip, count, done)
             guard result >= 0 else {
                 // A driver that did not answer may still write there.
                 if result != DRV_ETIMEOUT { free(memory) }
@@ -89,8 +88,7 @@ struct BlockDevice {
     }
 
     func flush() -> Int64 {
-        let result = request(
-            DRV_BLOCK_FLUSH, 0..<0, UnsafeMutableRawBufferPointer(start: nil, count: 0), DrvBlockGeometry())
+        let result = request(DRV_BLOCK_FLUSH, 0..<0, nil)
         return result >= 0 || result == DRV_ENOTSUP ? 0 : DriverError(result).diag
     }
 
@@ -104,17 +102,15 @@ struct BlockDevice {
         let end = at + size / 512
         while at < end {
             let count = min(end - at, 1 << 20)
-            let result = request(
-                DRV_BLOCK_DISCARD, at..<at + count, UnsafeMutableRawBufferPointer(start: nil, count: 0), geometry)
+            let result = request(DRV_BLOCK_DISCARD, at..<at + count, nil)
             if result < 0 { return DriverError(result).diag }
             at += count
         }
         return 0
     }
 
-    private func request(
-        _ op: UInt32, _ span: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer, _ geometry: DrvBlockGeometry
-    ) -> Int32 {
+    /// `buffer`: nil for what has no data.
+    private func request(_ op: UInt32, _ span: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer?) -> Int32 {
         // While the ring is full the driver says so; somebody else's request ends meanwhile.
         for _ in 0..<15_000 {
             var begun: (id: UInt64, request: Registration.Request)?
@@ -122,7 +118,7 @@ struct BlockDevice {
                 let made = registration.beginRequest()
                 begun = made
                 var asked = DrvBlockRequest(
-                    op: op, count: UInt32(clamping: span.count), sector: span.lowerBound, data: buffer.baseAddress,
+                    op: op, count: UInt32(clamping: span.count), sector: span.lowerBound, data: buffer?.baseAddress,
                     request: made.id)
                 return drv_call_submit(own, ops, instance, &asked, &fault)
             }

@@ -163,5 +163,4 @@ extension DriverServer: BusHost {
 
     func spurious(_ line: UInt32) { nucleus.svIntrTrigger(line, K_INTR_EDGE) }
     func report(_ line: String) { nucleus.sysLog(1, line) }
-    func traced(_ device: BusDevice, _ offset: UInt32, _ width: UInt32, _ value: UInt64, store: Bool) {}
 }

@@ -6,12 +6,11 @@ struct BodyCalls: Sendable {
     private let free, send, call, allocate, take: UInt32
 
     init(_ plans: CallPlans) {
-        func number(_ name: StaticString) -> UInt32 { UInt32(plans.call(named: name) ?? CallPlans.callCount) }
-        free = number("msgFree")
-        send = number("ipcSendMove")
-        call = number("ipcCallMove")
-        allocate = number("msgAllocate")
-        take = number("msgTake")
+        free = plans.number(of: "msgFree")
+        send = plans.number(of: "ipcSendMove")
+        call = plans.number(of: "ipcCallMove")
+        allocate = plans.number(of: "msgAllocate")
+        take = plans.number(of: "msgTake")
     }
 
     /// The argument that is a body.

@@ -13,12 +13,11 @@ final class HostRegions: @unchecked Sendable {  // Sendable: constants, and what
     private let ready = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init(_ plans: CallPlans) {
-        func number(_ name: StaticString) -> UInt32 { UInt32(plans.call(named: name) ?? CallPlans.callCount) }
-        allocate = number("rgnAllocate")
-        map = number("rgnMap")
-        initialise = number("rgnInit")
-        free = number("rgnFree")
-        protect = number("rgnSetProtect")
+        allocate = plans.number(of: "rgnAllocate")
+        map = plans.number(of: "rgnMap")
+        initialise = plans.number(of: "rgnInit")
+        free = plans.number(of: "rgnFree")
+        protect = plans.number(of: "rgnSetProtect")
         sem_init(ready, 0, 0)
     }
 

@@ -18,9 +18,9 @@ final class HostTraps: Sendable {
     private let entry: UInt32
 
     init(_ plans: CallPlans) {
-        table = UInt32(plans.call(named: "svTrapTable") ?? CallPlans.callCount)
-        raise = UInt32(plans.call(named: "trapRaise") ?? CallPlans.callCount)
-        entry = UInt32(plans.call(named: "trapEntry") ?? CallPlans.callCount)
+        table = plans.number(of: "svTrapTable")
+        raise = plans.number(of: "trapRaise")
+        entry = plans.number(of: "trapEntry")
     }
 
     /// svTrapTable: tells the nucleus by which plan each handler is to be called here.

@@ -72,6 +72,9 @@ public final class CallPlans: @unchecked Sendable {  // Sendable: nothing change
         return nil
     }
 
+    /// The same as a lane carries it; `callCount`, which no call has, where there is none.
+    public func number(of name: StaticString) -> UInt32 { UInt32(call(named: name) ?? CallPlans.callCount) }
+
     deinit {
         for op in 0..<CallPlans.callCount { calls[op].destroy() }
         for kind in 0..<CallPlans.handlerCount { handlers[kind].destroy() }

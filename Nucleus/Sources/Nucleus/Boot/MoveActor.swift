@@ -7,7 +7,7 @@ extension BootSite {
     /// tries its clients are let in: one inside may wait for what only another request to the server brings.
     private static var tries: Int { 8 }
     private static var patience: Int32 { 400 }
-    private static var gap: UInt64 { 100 }
+    private static var gap: UInt64 { 100_000_000 }
 
     func move(_ server: any LoadedActor, to privilege: Int32) -> Result<any LoadedActor, Refusal> {
         guard let last = beginMove(server) else {
@@ -50,7 +50,7 @@ extension BootSite {
             if actor.drain(milliseconds: Self.patience) { return true }
             actor.resume()
             if actor.isDeleted { return false }
-            actor.wait(milliseconds: Self.gap)
+            actor.nap(nanoseconds: Self.gap)
         }
         return false
     }

@@ -36,9 +36,9 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         self.actor = actor
         self.plans = plans
         self.willSleep = willSleep
-        eventCreate = UInt32(plans.call(named: "eventCreate") ?? CallPlans.callCount)
-        eventDelete = UInt32(plans.call(named: "eventDelete") ?? CallPlans.callCount)
-        trapRaise = UInt32(plans.call(named: "trapRaise") ?? CallPlans.callCount)
+        eventCreate = plans.number(of: "eventCreate")
+        eventDelete = plans.number(of: "eventDelete")
+        trapRaise = plans.number(of: "trapRaise")
     }
 
     deinit {

@@ -12,26 +12,24 @@ extension Actor {
         }
     }
 
-    /// Between two tries: time for those who wait to be let in.
-    public func wait(milliseconds: UInt64) {
-        var word: UInt32 = 0
-        _ = site.host.wait(&word, 0, deadline: site.host.now() + milliseconds * 1_000_000)
-    }
-
     /// After `pause`: true when nobody is inside its message handlers and no thread of it holds a request.
     public func drain(milliseconds: Int32) -> Bool {
         let host = site.host
         let end = deadline(host, milliseconds)
-        var pause: UInt32 = 0
         while true {
             let idle = room.withLock { room in
                 room.held.isEmpty && room.ports.values.allSatisfy { !$0.gate.isOccupied(beyond: 0) }
             }
             if idle { return true }
             if let end, host.now() >= end { return false }
-            // Rare and short: not worth a word to be woken by.
-            _ = host.wait(&pause, 0, deadline: host.now() + 200_000)
+            nap(nanoseconds: 200_000)
         }
+    }
+
+    /// For what is rare and short: not worth a word to be woken by.
+    public func nap(nanoseconds: UInt64) {
+        var word: UInt32 = 0
+        _ = site.host.wait(&word, 0, deadline: site.host.now() + nanoseconds)
     }
 
     /// What has gathered since `pause` is delivered.

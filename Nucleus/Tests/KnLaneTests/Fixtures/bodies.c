@@ -4,7 +4,7 @@
  *   it on likewise, from the ninth; 'c' likewise, but a copy. The answer is a uint64_t in the annex.
  * A thread receives from a port of the group behind (stamp + 1): it leaves each body at first, then fetches it ('g') or
  * takes it ('t'), and answers with its sum. */
-#include "chorus.h"
+#include "fixture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,12 +121,8 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
     KnCap group;
     KnUniqueId port;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
+    int32_t r = fixture_serve(n, args, message, (void *)n, &port);
     if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
-    if ((r = n->svMsgHandler(n->self, li, message, (void *)n)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
     Queue *q = malloc(sizeof *q);
     KnThreadLid thread;
     q->n = n;

@@ -3,7 +3,7 @@
  *   'e' answers with nothing; 'b' waits for ever; 'x' fails with -5; 'l' answers with more than there is room for; 'd' dies;
  *   'q' tells of a port that nobody receives from; 'r' has a thread receive from it once, which then holds the message
  *   (size 0), receives again (1) or ends (2); 'a' has one answer all that comes. */
-#include "chorus.h"
+#include "fixture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,19 +87,14 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
     KnUniqueId port;
+    int32_t r;
     End *end = calloc(1, sizeof *end);
     if (!end) return K_ENOMEM;
     end->n = n;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
-    if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
-    if ((end->li = n->portCreate(n->self, K_MYACTOR, &end->port)) < 0) return end->li;
     if ((r = n->semInit(n->self, &end->never, 0)) < 0) return r;
-    if ((r = n->svMsgHandler(n->self, li, message, end)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
+    if ((r = fixture_serve(n, args, message, end, &port)) < 0) return r;
+    if ((end->li = n->portCreate(n->self, K_MYACTOR, &end->port)) < 0) return end->li;
     ops->instance = end;
     return K_OK;
 }

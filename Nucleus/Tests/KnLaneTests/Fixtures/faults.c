@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include "chorus.h"
+#include "fixture.h"
 
 typedef struct Server { const KnNucleus *n; volatile uint32_t worked, handled; } Server;
 
@@ -73,17 +73,12 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
     KnUniqueId port;
     Server *s = calloc(1, sizeof *s);
     if (!s) return K_ENOMEM;
     s->n = n;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
+    int32_t r = fixture_serve(n, args, message, s, &port);
     if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
-    if ((r = n->svMsgHandler(n->self, li, message, s)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
     ops->instance = s;
     return K_OK;
 }

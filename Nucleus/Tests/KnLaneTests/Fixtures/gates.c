@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "chorus.h"
+#include "fixture.h"
 
 enum { MESSAGE, TRAP, INTERRUPT, EVENT, EXCEPTION, KINDS };
 typedef struct Kind { volatile uint32_t connected, inside, runs, violations; uint64_t random; } Kind;
@@ -150,18 +150,13 @@ static int32_t control(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
     KnUniqueId port;
     Server *s = calloc(1, sizeof *s);
     if (!s) return K_ENOMEM;
     s->n = n;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
+    int32_t r = fixture_serve(n, args, control, s, &port);
     if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
     if ((s->li = n->portCreate(n->self, K_MYACTOR, &s->port)) < 0) return s->li;
-    if ((r = n->svMsgHandler(n->self, li, control, s)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
     ops->instance = s;
     return K_OK;
 }

@@ -1,7 +1,7 @@
 /* A server that is moved while it is used. It counts messages by sender, in order; bodies are { sender, sequence }, both
  * uint32_t, sequence 0 asks for { messages, disorders, generation, privilege, last of the sender }.
  * Options: "import=no" and "main=no" refuse to be a next instance; "export=none" exports nothing at all. */
-#include "chorus.h"
+#include "fixture.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,20 +58,16 @@ static int32_t import_(void *instance, uint32_t sequence, const void *message, u
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
     if (args->generation > 0 && strstr(args->options, "main=no")) return K_EBUSY;
     Mover *m = calloc(1, sizeof *m);
-    KnCap group;
     KnUniqueId port, other;
     m->n = n;
     m->generation = args->generation;
     m->privilege = args->privilege;
     m->refuses = strstr(args->options, "import=no") != 0;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
+    int32_t r = fixture_serve(n, args, message, m, &port);
     if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
-    if ((r = n->svMsgHandler(n->self, li, message, m)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
     /* A port in no group: who knows it, knows it by name. */
-    if ((li = n->portCreate(n->self, K_MYACTOR, &other)) < 0) return li;
+    int32_t li = n->portCreate(n->self, K_MYACTOR, &other);
+    if (li < 0) return li;
     if ((r = n->svMsgHandler(n->self, li, message, m)) < 0) return r;
     ops->instance = m;
     ops->shutdown = shutdown_;

@@ -2,7 +2,7 @@
  *   'h' answers 'h' when the event has been posted, and not before; 'u' likewise, then waits in a semaphore;
  *   'b' waits in a semaphore for ever, and answers 'a' if that was aborted; 'e' answers 'e'
  *   'p' how many handlers are stuck, how many began, how many noticed an abort; 'q' the event, the port, its LI. */
-#include "chorus.h"
+#include "fixture.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,19 +90,15 @@ static int32_t release(void *cookie, uint32_t bits) {
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
+    int32_t r;
     Stuck *s = calloc(1, sizeof *s);
     if (!s) return K_ENOMEM;
     s->n = n;
     pthread_mutex_init(&s->lock, 0);
     pthread_cond_init(&s->changed, 0);
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
-    if (r < 0) return r;
-    if ((s->li = n->portCreate(n->self, K_MYACTOR, &s->port)) < 0) return s->li;
     if ((r = n->semInit(n->self, &s->never, 0)) < 0) return r;
     if ((r = n->eventCreate(n->self, release, s, &s->event)) < 0) return r;
-    if ((r = n->svMsgHandler(n->self, s->li, message, s)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &s->port)) < 0) return r;
+    if ((s->li = fixture_serve(n, args, message, s, &s->port)) < 0) return s->li;
     ops->instance = s;
     return K_OK;
 }

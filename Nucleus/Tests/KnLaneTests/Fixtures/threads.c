@@ -1,7 +1,7 @@
 /* A server that uses threads, mutexes, timers and per-thread data, for both privileges. A message 'x' answers with the
  * line of the first step that went wrong, 0 none; 'w' with what its server thread found; 'm' waits for the mutex that the
  * server thread holds, 'r' lets that release it. */
-#include "chorus.h"
+#include "fixture.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -107,22 +107,17 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
     KnUniqueId port;
     KnThreadLid li2;
+    int32_t r;
     Server *s = calloc(1, sizeof *s);
     if (!s) return K_ENOMEM;
     s->n = n;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
-    if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
     if ((r = n->mutexInit(n->self, &s->mutex, 0)) < 0) return r;
     if ((r = n->semInit(n->self, &s->go, 0)) < 0) return r;
     if ((r = n->eventCreate(n->self, tick, s, &s->event)) < 0) return r;
     if ((r = n->timerCreate(n->self, &s->event.ui, 1, &s->timer)) < 0) return r;
-    if ((r = n->svMsgHandler(n->self, li, message, s)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
+    if ((r = fixture_serve(n, args, message, s, &port)) < 0) return r;
     if ((r = n->threadCreate(n->self, thread, s, 0, "worker", &li2)) < 0) return r;
     ops->instance = s;
     return K_OK;

@@ -3,7 +3,7 @@
  * that blocks, 'd' disconnects from outside, 'n' and a count: that many times the cheapest one. */
 #include <stdlib.h>
 #include <string.h>
-#include "chorus.h"
+#include "fixture.h"
 
 #define TABLE 0x50
 #define GENERAL 0x51
@@ -176,18 +176,13 @@ static int32_t message(void *cookie, const KnMsgHead *head, const void *annex, c
 }
 
 int32_t kn_actor_main(const KnNucleus *n, const KnActorArgs *args, KnActorOps *ops) {
-    KnCap group;
     KnUniqueId port;
+    int32_t r;
     Server *s = calloc(1, sizeof *s);
     if (!s) return K_ENOMEM;
     s->n = n;
-    int32_t r = n->grpAllocate(n->self, K_STATSYS, &group, args->groupStamp);
-    if (r < 0) return r;
-    int32_t li = n->portCreate(n->self, K_MYACTOR, &port);
-    if (li < 0) return li;
     if (strstr(args->options, "own=yes") && (r = own(s)) < 0) return r;
-    if ((r = n->svMsgHandler(n->self, li, message, s)) < 0) return r;
-    if ((r = n->grpPortInsert(n->self, &group, &port)) < 0) return r;
+    if ((r = fixture_serve(n, args, message, s, &port)) < 0) return r;
     ops->instance = s;
     return K_OK;
 }

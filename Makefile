@@ -89,7 +89,8 @@ $(TREE)/drivers/%.so: DriverKitStubs/Drivers/%/*.c $(wildcard DriverKitStubs/Dri
 	@touch $@
 
 # Manifests, and the headers that a server's author includes.
-$(STAMPS)/data: Makefile $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
+DRIVER_ABI := DriverKitStubs/Sources/CDriver/include/driver/drvTypes.h
+$(STAMPS)/data: Makefile DriverKitStubs/chorus-driver.pc $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
 		MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/*/*.h Nucleus/Sources/ActorKit/*.swift Tools/Templates/*) | $(STAMPS)
 	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
 	@cp Tools/Manifests/*.toml $(TREE)/manifests/
@@ -99,6 +100,9 @@ $(STAMPS)/data: Makefile $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChor
 	@mkdir -p $(TREE)/include/ActorKit
 	@cp Nucleus/Sources/ActorKit/*.swift $(TREE)/include/ActorKit/
 	@cp Tools/Templates/ActorKit.modulemap $(TREE)/include/ActorKit/module.modulemap
+	@mkdir -p $(TREE)/lib/pkgconfig
+	@sed "s/@ABI@/$$(sed -n 's/^#define DRV_ABI_M[AI][JN]OR \([0-9]*\)u.*/\1/p' $(DRIVER_ABI) | paste -sd.)/" \
+		DriverKitStubs/chorus-driver.pc > $(TREE)/lib/pkgconfig/chorus-driver.pc
 	@touch $@
 
 # Copies of the Swift runtime's objects that ours need.
@@ -146,6 +150,9 @@ test-headers: ## the public headers are plain C11, each by itself; structures an
 	done
 	@echo "headers: all compile alone"
 	@for proof in Tests/Abi/*.c; do $(C11) $$proof; done
+	@for file in Tests/Abi/driver.c Tests/Abi/driver-1.0/kept.c; do \
+		$(CC) -std=c11 -Wall -Wextra -Werror -fsyntax-only -ITests/Abi/driver-1.0 $$file; \
+	done
 	@echo "headers: the layouts are those of ABI 1.0"
 
 .PHONY: unit
@@ -183,6 +190,8 @@ install: build ## into PREFIX (default /usr/local): PREFIX/lib/chorus and PREFIX
 	@cp -a $(addprefix $(TREE)/,bin lib drivers manifests include) $(DESTDIR)$(PREFIX)/lib/chorus.new/
 	@rm -rf $(DESTDIR)$(PREFIX)/lib/chorus && mv $(DESTDIR)$(PREFIX)/lib/chorus.new $(DESTDIR)$(PREFIX)/lib/chorus
 	@ln -sf ../lib/chorus/bin/chorus $(DESTDIR)$(PREFIX)/bin/chorus
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	@sed 's|^prefix=.*|prefix=$${pcfiledir}/../chorus|' $(TREE)/lib/pkgconfig/chorus-driver.pc > $(DESTDIR)$(PREFIX)/lib/pkgconfig/chorus-driver.pc
 	@echo "installed: $(DESTDIR)$(PREFIX)/bin/chorus"
 
 .PHONY: clean

@@ -1,88 +1,24 @@
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
-import places
-import sitelib
-from sitelib import SCRATCH, Site, check, finish, tool, until
+from driverlib import OBJECTS, TORTURE, Shell, build_torture, devices
+from sitelib import SCRATCH, check, finish, until
 
-BOX = places.BUSYBOX
-sitelib.NATIVE = False
-OBJECTS = places.BUILD / "drivers"
-SHELL = "while read -r line; do eval \"$line\"; echo \"== $?\"; done"
 CYCLES = 100
-
-DEVICES = """
-[[device]]
-name = "disk0"
-model = "virtio-blk"
-image = "disk.img"
-
-[[device]]
-name = "rng0"
-model = "virtio-rng"
-
-[[device]]
-name = "ttyS0"
-model = "uart16550"
-
-[[device]]
-name = "clock"
-model = "rtc"
-
-[[device]]
-name = "teach"
-model = "edu"
-"""
+BUS = devices(("disk0", "virtio-blk", {"image": "disk.img"}), ("rng0", "virtio-rng", {}), ("ttyS0", "uart16550", {}), ("clock", "rtc", {}),
+              ("teach", "edu", {}))
 
 
-def manifest(privilege):
-    shipped = (places.MANIFESTS / ("mix-user.toml" if privilege == "user" else "mix.toml")).read_text()
-    home = f'[[actor]]\nname = "drivers"\nobject = "libDriverKitStubs.so"\nprivilege = "{privilege}"\ngroup = "DRIVER"\nneeds = ["DEVICE"]\n\n'
-    drivers = "".join(f'\n[[driver]]\nobject = "{name}.so"\n' for name in ("virtio-blk", "virtio-rng", "uart16550", "rtc", "edu"))
-    file = SCRATCH / f"drivers-{privilege}.toml"
-    file.write_text(shipped.replace('[[actor]]\nname = "process-manager"', home + '[[actor]]\nname = "process-manager"') + DEVICES + drivers)
-    return str(file)
-
-
-class Shell:
-    """A guest's shell that is told lines and answers with what they print and their status."""
-
-    def __init__(self, privilege):
-        self.name = f"drivers-{privilege}-{os.getpid()}"
-        sitelib.MANIFEST = manifest(privilege)
-        self.site = Site([BOX, "sh", "-c", SHELL], options=["--name", self.name])
-
-    def __call__(self, line, limit=60):
-        self.site.output = b""
-        self.site.send(line.encode() + b"\n")
-        if not re.search(rb"== \d+\n", self.site.output) and not until(lambda: self.site.expect(b"== ", 1), limit):
-            return f"no answer: {self.site.output[-200:]!r}"
-        return self.site.output.decode("utf-8", "replace").strip()
-
-    def chorus(self, *words):
-        done = tool(*words, self.name, limit=60)
-        return (done.out + done.err).strip()
-
-    def device(self, *words):
-        done = tool("device", *words, "--site", self.name, limit=60)
-        return (done.out + done.err).strip()
-
-
-def mapped(shell, privilege):
-    """How often drivers' objects are mapped, and how large the process that has them is."""
-    rows = [line.split() for line in shell.chorus("ps").splitlines()]
-    pid = next((int(row[row.index("user") + 4]) for row in rows if row[:2] == ["drivers", "user"]), None)
-    if privilege == "supervisor":
-        pid = next(pid for pid in shell.site.host_processes() if sitelib.maps(pid, "libNucleus.so"))
+def mapped(shell):
+    """How often drivers' objects are mapped, how many mappings and descriptors their home has."""
+    pid = shell.home()
     text = Path(f"/proc/{pid}/maps").read_text()
     return text.count("/torture/"), len(text.splitlines()), len(os.listdir(f"/proc/{pid}/fd"))
 
 
 # What each one must come to: words of the message, while loading, reading or in the table.
-TORTURE = [
+MISDEEDS = [
     ("fault_init", "SIGSEGV at address 0x8 in fault_init.so"), ("fault_probe", "SIGSEGV at address 0x8 in fault_probe.so"),
     ("abort_init", "SIGABRT"), ("slow_init", "took longer than 2 s"), ("fault_read", "SIGSEGV at address 0x8 in fault_read.so"),
     ("fault_handler", "(handler+"), ("fault_unload", ""), ("loop_read", "took longer than 2 s"),
@@ -98,7 +34,7 @@ TORTURE = [
 def torture(shell, objects):
     """Those that did something else than they should, or left the site ill."""
     wrong = []
-    for name, words in TORTURE:
+    for name, words in MISDEEDS:
         said = shell.chorus("load", f"{objects}/{name}.so")
         if "loaded, 1 instance" in said:
             said += shell("head -c 1 /dev/torture") + shell("echo x > /dev/torture")
@@ -118,14 +54,13 @@ def torture(shell, objects):
     return wrong
 
 
-objects = SCRATCH / "torture"
-subprocess.run(["make", "-s", "-C", str(places.ROOT / "DriverKitStubs/Drivers/torture"), f"INCLUDE={places.BUILD}/include", f"OUT={objects}"],
-               check=True)
+build_torture()
+objects = TORTURE
 for privilege in ("supervisor", "user"):
     print(f"-- {privilege}", flush=True)
     disk = SCRATCH / "disk.img"
     disk.write_bytes(bytes(8 << 20))
-    shell = Shell(privilege)
+    shell = Shell(privilege, BUS, ["virtio-blk", "virtio-rng", "uart16550", "rtc", "edu"])
     check("the nodes are there", (said := shell("ls /dev/disk0 /dev/hwrng /dev/rtc0 /dev/edu /dev/ttyS0 | wc -l")) == "5\n== 0", said)
     shell("dd if=/dev/urandom of=/tmp/data bs=64k count=32 2>/dev/null")
     said = shell("dd if=/tmp/data of=/dev/disk0 bs=64k 2>/dev/null && sync && dd if=/dev/disk0 bs=4k count=512 2>/dev/null | cmp - /tmp/data")
@@ -181,12 +116,12 @@ for privilege in ("supervisor", "user"):
 
     check("edu makes room", (said := shell.chorus("unload", "edu")) == "unloaded", said)
     check("torture", not (wrong := torture(shell, objects)), wrong[:3])
-    before = mapped(shell, privilege)
+    before = mapped(shell)
     for _ in range(CYCLES):
         said = shell.chorus("load", f"{objects}/good.so") + shell("head -c 1 /dev/torture") + shell.chorus("unload", "torture")
         if said != "loaded, 1 instancex== 0unloaded":
             break
-    after = mapped(shell, privilege)
+    after = mapped(shell)
     check("loading and unloading leaves nothing", said.endswith("unloaded") and after[0] == 0 and after[1] <= before[1] + 8 and after[2] <= before[2] + 2,
           (said, before, after))
     check("one that refuses to go", "refuses with -3" in (shell.chorus("load", f"{objects}/busy.so") + (said := shell.chorus("unload", "torture"))), said)

@@ -34,9 +34,10 @@ help: ## this list
 # --- building -------------------------------------------------------------------------------------------------------
 
 BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
+BENCH_DRIVER := $(TREE)/lib/bench/driver.so
 
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(STAMPS)/data $(STAMPS)/runtime $(DRIVERS:%=$(TREE)/drivers/%.so) ## the relocatable tree build/
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/runtime $(DRIVERS:%=$(TREE)/drivers/%.so) ## the relocatable tree build/
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
 sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
@@ -66,7 +67,7 @@ $(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/
 	@$(MAKE) -s -C Nucleus/Zygote OUT=$@.new CC=$(CC)
 	@mv -f $@.new $@
 
-$(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*.[ch]) | $(TREE)/lib
+$(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*.[ch] Tools/Bench/Driver/*.h) | $(TREE)/lib
 	@echo "== bench"
 	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@.new Tools/Bench/*.c
 	@mv -f $@.new $@
@@ -78,6 +79,12 @@ $(TREE)/lib/bench/server.so: Tools/Bench/Actors/server.c
 $(TREE)/lib/bench/client.so: Tools/Bench/Actors/client.c Tools/Bench/Actors/dispatch.c Tools/Bench/Actors/interrupts.c Tools/Bench/measure.c
 $(TREE)/lib/bench/counting.so: Tools/Bench/Actors/counting.c
 $(TREE)/lib/bench/client.so: LIBRARIES := -lffi
+# The driver of `chorus bench driver`, as any author would build it.
+$(BENCH_DRIVER): Tools/Bench/Driver/driver.c Tools/Bench/Driver/benchDriver.h $(STAMPS)/data
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -O2 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -Wl,-z,defs -Wl,--as-needed -I$(TREE)/include -o $@.new $<
+	@mv -f $@.new $@
+
 $(BENCH_ACTORS): $(wildcard Tools/Bench/*.h Tools/Bench/Actors/*.h Nucleus/Sources/CChorus/include/*/*.h)
 	@mkdir -p $(@D)
 	@$(BENCH_ACTOR) -o $@.new $(filter %.c,$^) $(LIBRARIES)
@@ -120,7 +127,7 @@ build-file-manager: $(STAMPS)/MiXFileManager
 build-device-manager: $(STAMPS)/MiXDeviceManager
 build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data
-build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS)
+build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER)
 build-driver-kit: $(STAMPS)/DriverKitStubs
 build-drivers: $(DRIVERS:%=$(TREE)/drivers/%.so)
 
@@ -135,6 +142,7 @@ bench: build ## figures against the host in the same run
 	@$(TREE)/bin/chorus bench trap
 	@$(TREE)/bin/chorus bench process
 	@$(TREE)/bin/chorus bench ipc
+	@$(TREE)/bin/chorus bench driver
 
 # --- testing --------------------------------------------------------------------------------------------------------
 

@@ -23,5 +23,7 @@ double bench_now(void);
 int bench_trap(void);
 int bench_process(const char *self);
 int bench_ipc(void);
+int bench_disk(const char *path, int direct);
+int bench_driver(void);
 void bench_dispatch(void);
 #endif

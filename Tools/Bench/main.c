@@ -1,5 +1,6 @@
-/* The benchmark program: the same static file runs on the host and on a site. Usage: chorus-bench trap|process, on the
- * host alone chorus-bench ipc, and chorus-bench on N COMMAND for a command on the first N processors. */
+/* The benchmark program: the same static file runs on the host and on a site. Usage: chorus-bench trap|process|disk FILE, on the
+ * host alone chorus-bench ipc, on a site alone chorus-bench driver, and chorus-bench on N COMMAND for a command on the first N
+ * processors. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <sched.h>
@@ -33,7 +34,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "process") == 0) return bench_process(argv[0]);
     if (argc == 2 && strcmp(argv[1], "nothing") == 0) return 0; /* what the exec rows run */
     if (argc == 2 && strcmp(argv[1], "ipc") == 0) return bench_ipc();
+    if (argc == 3 && strcmp(argv[1], "disk") == 0) return bench_disk(argv[2], 0) || bench_disk(argv[2], 1);
+    if (argc == 2 && strcmp(argv[1], "driver") == 0) return bench_driver();
     if (argc >= 4 && strcmp(argv[1], "on") == 0) return run_on(atoi(argv[2]), argv + 3);
-    fprintf(stderr, "usage: chorus-bench trap|process|ipc|on N COMMAND...\n");
+    fprintf(stderr, "usage: chorus-bench trap|process|disk FILE|ipc|driver|on N COMMAND...\n");
     return 2;
 }

@@ -6,11 +6,12 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measure a site against the host in one run.",
         discussion: """
-            NAME is `trap` (single system calls), `process` (fork, exec, wait), or `ipc` (calls between actors in every \
-            pairing of privileges, on one processor and on all, beside what the host offers between processes).
+            NAME is `trap` (single system calls), `process` (fork, exec, wait), `ipc` (calls between actors in every \
+            pairing of privileges, on one processor and on all, beside what the host offers between processes), or \
+            `driver` (registers, interrupts, and a disk beside the same file on the host).
             """)
 
-    @Argument(help: "trap, process or ipc.")
+    @Argument(help: "trap, process, ipc or driver.")
     var name: String
 
     @Option(name: .shortAndLong, help: "Manifest of the site (trap, process).")
@@ -23,8 +24,8 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if !["trap", "process", "ipc"].contains(name) {
-            throw ValidationError("\(name): known are trap, process and ipc")
+        if !["trap", "process", "ipc", "driver"].contains(name) {
+            throw ValidationError("\(name): known are trap, process, ipc and driver")
         }
         if !(1...100).contains(rounds) { throw ValidationError("--rounds: wanted is 1 to 100") }
     }
@@ -38,9 +39,14 @@ struct BenchCommand: ParsableCommand {
                 let bench = IpcBench(tree: tree, chorus: chorus, rounds: rounds)
                 let report = try bench.run()
                 print(report.text(json: json), terminator: "")
-                let missing = report.missing
-                if missing.isEmpty { return }
-                throw LoadError("the actors gave no figure for \(missing.joined(separator: ", "))")
+                try Self.demand(report.missing, "the actors gave")
+                return
+            }
+            if name == "driver" {
+                let report = try DriverBench(tree: tree, chorus: chorus, rounds: rounds).run()
+                print(report.text(json: json), terminator: "")
+                try Self.demand(report.missing, "the sites gave")
+                return
             }
             var native = BenchFigures()
             var guest = BenchFigures()
@@ -49,10 +55,13 @@ struct BenchCommand: ParsableCommand {
                 guest.take(try ChildOutput.of([chorus, "run", "--manifest", manifest, "--", program, name]))
             }
             print(BenchReport(native: native, guest: guest).text(json: json), terminator: "")
-            let missing = native.names.filter { guest.best[$0] == nil }
-            if !missing.isEmpty { throw LoadError("the site gave no figure for \(missing.joined(separator: ", "))") }
+            try Self.demand(native.names.filter { guest.best[$0] == nil }, "the site gave")
         } catch {
             SiteStart.fail(error)
         }
+    }
+
+    private static func demand(_ missing: [String], _ who: String) throws(LoadError) {
+        if !missing.isEmpty { throw LoadError("\(who) no figure for \(missing.joined(separator: ", "))") }
     }
 }

@@ -14,8 +14,8 @@ struct IpcBench {
     private var program: String { tree.library + "/chorus-bench" }
 
     func run() throws(LoadError) -> IpcReport {
-        let folder = try temporaryFolder()
-        defer { rmdir(folder) }
+        let folder = try BenchFolder()
+        defer { folder.remove() }
         var (one, all) = (IpcFigures(), IpcFigures())
         for _ in 0..<rounds {
             try round(&one, folder, processors: 1)
@@ -24,13 +24,11 @@ struct IpcBench {
         return IpcReport(one: one, all: all)
     }
 
-    private func round(_ figures: inout IpcFigures, _ folder: String, processors: Int) throws(LoadError) {
+    private func round(_ figures: inout IpcFigures, _ folder: BenchFolder, processors: Int) throws(LoadError) {
         let on = [program, "on", "\(processors)"]
         figures.host.take(try ChildOutput.of(on + [program, "ipc"]))
         for pair in IpcBench.pairs {
-            let file = folder + "/\(pair).toml"
-            try write(manifest(pair), to: file)
-            defer { unlink(file) }
+            let file = try folder.write("\(pair).toml", manifest(pair))
             // Counting costs, if little: once is enough.
             let counts = pair == "ss" && processors == 1
             if counts { setenv("LD_PRELOAD", tree.library + "/bench/counting.so", 1) }
@@ -52,17 +50,5 @@ struct IpcBench {
         }
         return "[subsystem]\nname = \"bench\"\n" + actor("server", pair.last, "")
             + actor("client", pair.first, "needs = [\"bench-server\"]\noptions = { pair = \"\(pair)\" }")
-    }
-
-    private func temporaryFolder() throws(LoadError) -> String {
-        var name = Array("/tmp/chorus-bench.XXXXXX".utf8CString)
-        guard mkdtemp(&name) != nil else { throw LoadError("/tmp: \(String(cString: strerror(errno)))") }
-        return String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    private func write(_ text: String, to file: String) throws(LoadError) {
-        guard let stream = fopen(file, "w") else { throw LoadError("\(file): \(String(cString: strerror(errno)))") }
-        fputs(text, stream)
-        fclose(stream)
     }
 }

@@ -1,0 +1,76 @@
+import Loader
+
+/// Runs the rows of `chorus bench driver`: the host's disk file, and in turn the same file behind virtio-blk on sites whose
+/// drivers have different homes.
+struct DriverBench {
+    let tree: InstallTree
+    let chorus: String
+    let rounds: Int
+
+    /// Where drivers live.
+    struct Home {
+        let id: String
+        let label: String
+        /// The table of the actor that is the home.
+        let actor: String
+
+        init(_ id: String, _ label: String, privilege: String) {
+            (self.id, self.label) = (id, label)
+            actor = """
+                [[actor]]
+                name = "drivers"
+                object = "libDriverKitStubs.so"
+                privilege = "\(privilege)"
+                group = "DRIVER"
+                needs = ["DEVICE"]
+                """
+        }
+    }
+
+    static let homes = [
+        Home("s", "supervisor", privilege: "supervisor"), Home("u", "user", privilege: "user"),
+    ]
+
+    private static let imageSize = 64 << 20
+
+    func run() throws(LoadError) -> DriverReport {
+        let folder = try BenchFolder()
+        defer { folder.remove() }
+        let image = try folder.fill("disk.img", Self.imageSize)
+        let program = tree.library + "/chorus-bench"
+        var report = DriverReport()
+        for _ in 0..<rounds {
+            report.host.take(try ChildOutput.of([program, "disk", image]))
+            for home in Self.homes {
+                let manifest = try folder.write("\(home.id).toml", manifest(home))
+                let run = [chorus, "run", "--manifest", manifest, "--", program]
+                report.sites[home.id, default: BenchFigures()].take(try ChildOutput.of(run + ["driver"]))
+                report.sites[home.id, default: BenchFigures()].take(try ChildOutput.of(run + ["disk", "/dev/disk0"]))
+            }
+        }
+        return report
+    }
+
+    /// MiX in the nucleus, with a disk and devices that interrupt: one alone on its line, and four on one.
+    private func manifest(_ home: Home) throws(LoadError) -> String {
+        let shipped = try BenchFolder.read(tree.manifest("mix"))
+        func teacher(_ name: String, _ line: Int) -> String {
+            "[[device]]\nname = \"\(name)\"\nmodel = \"edu\"\nline = \(line)\n"
+        }
+        let teachers = teacher("one9", 40) + (6...9).map { teacher("four\($0)", 41) }.joined()
+        return """
+            \(shipped)
+            \(home.actor)
+            [[device]]
+            name = "disk0"
+            model = "virtio-blk"
+            image = "disk.img"
+            \(teachers)
+            [[driver]]
+            object = "virtio-blk.so"
+            [[driver]]
+            object = "\(tree.library)/bench/driver.so"
+
+            """
+    }
+}

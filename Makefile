@@ -162,6 +162,11 @@ test-headers: ## the public headers are plain C11, each by itself; structures an
 		$(CC) -std=c11 -Wall -Wextra -Werror -fsyntax-only -ITests/Abi/driver-1.0 $$file; \
 	done
 	@echo "headers: the layouts are those of ABI 1.0"
+	@Tests/Abi/linux-abi check
+
+.PHONY: docs
+docs: ## docs/linux-abi.md from the table of system calls
+	@Tests/Abi/linux-abi write
 
 .PHONY: unit
 unit: build test-headers ## unit tests of every package

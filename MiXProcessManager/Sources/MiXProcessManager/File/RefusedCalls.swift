@@ -1,17 +1,7 @@
 /// Calls on files that are answered without being carried out, as a Linux without those parts does.
 enum RefusedCalls {
     static let table: [(Int, String, SystemCallHandler)] =
-        attributes + sockets + others
-
-    private static let others: [(Int, String, SystemCallHandler)] = [
-        (253, "inotify_init", { (_) throws(Errno) in throw .ENOSYS }),
-        (254, "inotify_add_watch", { (_) throws(Errno) in throw .ENOSYS }),
-        (255, "inotify_rm_watch", { (_) throws(Errno) in throw .ENOSYS }),
-        (294, "inotify_init1", { (_) throws(Errno) in throw .ENOSYS }),
-        (300, "fanotify_init", { (_) throws(Errno) in throw .ENOSYS }),
-        (303, "name_to_handle_at", { (_) throws(Errno) in throw .EOPNOTSUPP }),
-        (304, "open_by_handle_at", { (_) throws(Errno) in throw .EPERM }),
-    ]
+        attributes + sockets
 
     /// Extended attributes: the path or descriptor is checked, then there are none (xattr(7)).
     private static let attributes: [(Int, String, SystemCallHandler)] = [
@@ -50,7 +40,7 @@ enum RefusedCalls {
             (54, "setsockopt"), (55, "getsockopt"), (288, "accept4"), (299, "recvmmsg"), (307, "sendmmsg"),
         ].map { ($0.0, $0.1, noSocket) }
 
-    @Sendable private static func noFamily(_ call: Call) throws(Errno) -> Outcome { throw Errno(97) }  // EAFNOSUPPORT
+    @Sendable private static func noFamily(_ call: Call) throws(Errno) -> Outcome { throw .EAFNOSUPPORT }
 
     @Sendable private static func noSocket(_ call: Call) throws(Errno) -> Outcome {
         _ = try call.openDescription(0)

@@ -62,7 +62,6 @@ enum StatCalls {
                 try put(call, fileSystem(call, call.openDescription(0, allowPath: true)), at: call[1])
             }
         ),
-        (136, "ustat", { (_) throws(Errno) in throw .ENOSYS }),
     ]
 
     /// The object of a *at call with AT_EMPTY_PATH in mind: an empty path is the descriptor itself.

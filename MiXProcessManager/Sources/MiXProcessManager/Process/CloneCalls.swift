@@ -6,7 +6,7 @@ import Synchronization
 enum CloneCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
         (56, "clone", clone), (57, "fork", fork), (58, "vfork", vfork), (60, "exit", exit),
-        (231, "exit_group", exitGroup), (435, "clone3", clone3),
+        (231, "exit_group", exitGroup),
     ]
     static let vm: UInt64 = 0x100, fs: UInt64 = 0x200, files: UInt64 = 0x400, sighand: UInt64 = 0x800
     static let pidfd: UInt64 = 0x1000, ptrace: UInt64 = 0x2000, vforkFlag: UInt64 = 0x4000, parent: UInt64 = 0x8000
@@ -38,9 +38,6 @@ enum CloneCalls {
             flags: call[0] & 0xffff_ffff, stack: call[1], parentTid: call[2], childTid: call[3], tls: call[4])
         return try create(call, request)
     }
-    /// ENOSYS makes C libraries fall back to clone(2), which says all we support.
-    @Sendable static func clone3(_ call: Call) throws(Errno) -> Outcome { throw .ENOSYS }
-
     @Sendable static func exit(_ call: Call) throws(Errno) -> Outcome {
         call.manager.endTask(call.task, status: WaitStatus.exited(call.int(0)))
         return .gone

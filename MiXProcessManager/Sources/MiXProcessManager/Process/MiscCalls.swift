@@ -8,8 +8,6 @@ enum MiscCalls {
         (135, "personality", personality), (158, "arch_prctl", archPrctl),
         (169, "reboot", reboot), (170, "sethostname", setHostName), (171, "setdomainname", setDomainName),
         (218, "set_tid_address", setTidAddress), (318, "getrandom", getRandom), (324, "membarrier", membarrier),
-        (334, "rseq", { (_) throws(Errno) in throw .ENOSYS }), (101, "ptrace", { (_) throws(Errno) in throw .EPERM }),
-        (317, "seccomp", { (_) throws(Errno) in throw .EINVAL }),
         (219, "restart_syscall", { (_) throws(Errno) in throw .EINTR }),
     ]
 

@@ -23,8 +23,9 @@ extension ProcessManager {
         if task.frame.flags & K_TF_COMPAT != 0 { return .finished(.value(Errno.ENOSYS.result)) }
         let number = task.frame.number
         guard let handler = systemCalls.handler(number) else {
-            logUnknown(task.process, number)
-            return .finished(.value(Errno.ENOSYS.result))
+            let answer = systemCalls.answer(number)
+            if !answer.isMeant { logUnknown(task.process, number) }
+            return .finished(.value(answer.errno.result))
         }
         let call = Call(manager: self, task: task, process: task.process, number: number)
         var rechecked = false

@@ -19,6 +19,7 @@ extension Errno {
     static let EMLINK = Errno(31), EPIPE = Errno(32), EDOM = Errno(33), ERANGE = Errno(34), EDEADLK = Errno(35)
     static let ENAMETOOLONG = Errno(36), ENOLCK = Errno(37), ENOSYS = Errno(38), ENOTEMPTY = Errno(39)
     static let ELOOP = Errno(40), ENODATA = Errno(61), ETIME = Errno(62), EOVERFLOW = Errno(75)
-    static let ELIBBAD = Errno(80), ENOTSOCK = Errno(88), EOPNOTSUPP = Errno(95), ETIMEDOUT = Errno(110)
+    static let ELIBBAD = Errno(80), ENOTSOCK = Errno(88), EOPNOTSUPP = Errno(95), EAFNOSUPPORT = Errno(97),
+        ETIMEDOUT = Errno(110)
     static let EALREADY = Errno(114), EINPROGRESS = Errno(115), ECANCELED = Errno(125)
 }

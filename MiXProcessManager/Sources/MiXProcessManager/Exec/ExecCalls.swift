@@ -129,6 +129,7 @@ extension ProcessManager {
         nucleus.actorName(&actor, process.command)
         stamp(process)
         trace(process: process.pid, actor)
+        detachSegments(process)
         let old = withTree { () -> (AddressSpace, ExecutableFile?, WaitQueue?) in
             let old = (process.memory, process.executable, process.vforkDone)
             process.memory = space

@@ -20,6 +20,7 @@ final class ProcessManager: @unchecked Sendable {
     let taskTable = TaskTable()
     let futexes = FutexTable()
     let files: FileState
+    let ipc = IpcState()
     /// Marked under `tree`, kicked when it is free.
     var kicks: [Task] = []
     /// SIGKILLed under `tree`, ended when it is free: not left to the guest, which may be stuck beyond any signal.

@@ -1,10 +1,23 @@
 import CChorus
 import Glibc
 
+/// What is to be mapped, and where.
+struct MapRequest {
+    var hint: UInt64
+    var size: UInt64
+    /// MAP_* that choose the place, and MAP_POPULATE.
+    var flags: UInt32
+    var protection: UInt32
+    var isShared: Bool
+    var file: (any MappedFile)?
+    var offset: UInt64 = 0
+}
+
 extension MemoryCalls {
-    private static let shared: UInt32 = 1, privateMap: UInt32 = 2, sharedValidate: UInt32 = 3, fixed: UInt32 = 0x10
-    private static let anonymous: UInt32 = 0x20, low32: UInt32 = 0x40, growsDown: UInt32 = 0x100
-    private static let populate: UInt32 = 0x8000, fixedNoReplace: UInt32 = 0x10_0000
+    static let fixed: UInt32 = 0x10, fixedNoReplace: UInt32 = 0x10_0000
+    private static let shared: UInt32 = 1, privateMap: UInt32 = 2, sharedValidate: UInt32 = 3
+    private static let anonymous: UInt32 = 0x20, low32: UInt32 = 0x40
+    private static let populate: UInt32 = 0x8000
 
     @Sendable static func mmap(_ call: Call) throws(Errno) -> Outcome {
         let flags = call.uint(3)
@@ -29,8 +42,19 @@ extension MemoryCalls {
             file = try call.manager.mappedFile(call, description)
         }
         guard kind == shared || kind == privateMap || kind == sharedValidate else { throw .EINVAL }
+        return .done(
+            value: try map(
+                call,
+                MapRequest(
+                    hint: call[0], size: size, flags: flags, protection: protection, isShared: isShared, file: file,
+                    offset: file == nil ? 0 : call[5])))
+    }
+
+    /// Where it went. Whatever was there is gone.
+    static func map(_ call: Call, _ request: MapRequest) throws(Errno) -> UInt64 {
         let process = call.process
         let space = process.memory
+        let (size, protection, isShared) = (request.size, request.protection, request.isShared)
         var dropped: [MappedArea] = []
         let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
             let limit = process.limits[.addressSpace].soft
@@ -39,16 +63,16 @@ extension MemoryCalls {
             if dataLimit != Limits.infinity, !isShared, protection & 2 != 0, space.map.data &+ size > dataLimit {
                 throw .ENOMEM
             }
-            let address = try choose(space, call[0], size, flags)
+            let address = try choose(space, request.hint, size, request.flags)
             dropped = space.map.areas(in: address, address + size)
             var region = KnRgnDesc()
             region.startAddr = address
             region.size = size
             region.options = options(protection)
-            if flags & populate != 0 && protection != 0 { region.options |= K_NODEMAND }
+            if request.flags & populate != 0 && protection != 0 { region.options |= K_NODEMAND }
             var actor = process.actor
-            if let file {
-                var object = KnObjDesc(dataObject: file.mappedSegment, startOffset: call[5], size: size)
+            if let file = request.file {
+                var object = KnObjDesc(dataObject: file.mappedSegment, startOffset: request.offset, size: size)
                 if isShared {
                     region.options |= K_INHERITSHARE
                     if file.isWritable { region.options |= 0x1000 }  // K_MAYWRITE
@@ -62,12 +86,12 @@ extension MemoryCalls {
             }
             space.map.insert(
                 MappedArea(
-                    start: address, end: address + size, protection: protection, isShared: isShared, file: file,
-                    offset: file == nil ? 0 : call[5]))
+                    start: address, end: address + size, protection: protection, isShared: isShared,
+                    file: request.file, offset: request.offset))
             return address
         }
         withExtendedLifetime(dropped) {}
-        return .done(value: address)
+        return address
     }
 
     private static func checkPlace(_ address: UInt64, _ size: UInt64) throws(Errno) {

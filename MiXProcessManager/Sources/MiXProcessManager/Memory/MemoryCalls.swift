@@ -60,7 +60,7 @@ enum MemoryCalls {
         }
     }
 
-    private static func free(_ call: Call, _ start: UInt64, _ end: UInt64) -> Int32 {
+    static func free(_ call: Call, _ start: UInt64, _ end: UInt64) -> Int32 {
         var actor = call.process.actor
         var region = KnRgnDesc()
         region.startAddr = start

@@ -66,6 +66,8 @@ final class Process: @unchecked Sendable {
     var dumpable = true
     var childSubreaper = false
     var noNewPrivileges = false
+    /// SEM_UNDO has been used.
+    var undoesSemaphores = false
     var personality: UInt64 = 0
     var oomScoreAdjust: Int32 = 0
     var coredumpFilter: UInt32 = 0x33

@@ -34,6 +34,8 @@ extension ProcessManager {
         var actor = process.actor
         nucleus.actorDelete(&actor)
         disarmTimers(process)
+        undoSemaphores(process)
+        detachSegments(process)
         releaseFiles(process)
         if let done = withTree({ take(&process.vforkDone) }) { done.wake() }
         let report = withTree { bury(process) }

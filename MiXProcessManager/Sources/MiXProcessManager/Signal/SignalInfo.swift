@@ -21,7 +21,8 @@ struct SignalInfo: Equatable {
         case raw([UInt8])
     }
 
-    static let user: Int32 = 0, kernel: Int32 = 0x80, queue: Int32 = -1, timer: Int32 = -2, thread: Int32 = -6
+    static let user: Int32 = 0, kernel: Int32 = 0x80, queue: Int32 = -1, timer: Int32 = -2, messageQueue: Int32 = -3
+    static let thread: Int32 = -6
 
     static func kernel(_ signal: Int32) -> SignalInfo { SignalInfo(signal: signal, code: kernel) }
     static func from(_ process: Process, _ signal: Int32, code: Int32 = user) -> SignalInfo {

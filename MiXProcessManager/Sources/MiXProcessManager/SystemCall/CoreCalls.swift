@@ -12,5 +12,9 @@ enum CoreCalls {
         table.register(SignalCalls.table)
         table.register(TimeCalls.table)
         table.register(FutexCalls.table)
+        table.register(SharedMemoryCalls.table)
+        table.register(SemaphoreCalls.table)
+        table.register(MessageCalls.table)
+        table.register(PosixQueueCalls.table)
     }
 }

@@ -17,6 +17,7 @@ extension Errno {
     static let EISDIR = Errno(21), EINVAL = Errno(22), ENFILE = Errno(23), EMFILE = Errno(24), ENOTTY = Errno(25)
     static let ETXTBSY = Errno(26), EFBIG = Errno(27), ENOSPC = Errno(28), ESPIPE = Errno(29), EROFS = Errno(30)
     static let EMLINK = Errno(31), EPIPE = Errno(32), EDOM = Errno(33), ERANGE = Errno(34), EDEADLK = Errno(35)
+    static let ENOMSG = Errno(42), EIDRM = Errno(43), EMSGSIZE = Errno(90)
     static let ENAMETOOLONG = Errno(36), ENOLCK = Errno(37), ENOSYS = Errno(38), ENOTEMPTY = Errno(39)
     static let ELOOP = Errno(40), ENODATA = Errno(61), ETIME = Errno(62), EOVERFLOW = Errno(75)
     static let ELIBBAD = Errno(80), ENOTSOCK = Errno(88), EOPNOTSUPP = Errno(95), EAFNOSUPPORT = Errno(97),

@@ -217,6 +217,24 @@ static void apart(void) {
     CHECK("and the parent's is still set", alarm(0) > 90);
 }
 
+/* Children whose end sends another signal than SIGCHLD (wait(2), "Linux notes"). */
+static void clones(void) {
+    pid_t usual = fork();
+    if (usual == 0) _exit(1);
+    pid_t silent = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+    if (silent == 0) _exit(2);
+    int status;
+    CHECK("a clone is not waited for", waitpid(-1, &status, 0) == usual && waitpid(-1, &status, 0) == -1 && errno == ECHILD);
+    CHECK("but with __WCLONE", waitpid(-1, &status, __WCLONE) == silent && WEXITSTATUS(status) == 2);
+    silent = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+    if (silent == 0) _exit(3);
+    siginfo_t info;
+    CHECK("or __WALL", waitid(P_ALL, 0, &info, WEXITED | __WALL) == 0 && info.si_pid == silent && info.si_status == 3);
+    usual = fork();
+    if (usual == 0) _exit(4);
+    CHECK("__WNOTHREAD", waitpid(usual, &status, __WNOTHREAD) == usual && WEXITSTATUS(status) == 4);
+}
+
 int main(int count, char **arguments) {
     if (count == 3 && strcmp(arguments[1], "exit") == 0) return atoi(arguments[2]);
     if (count == 3 && strcmp(arguments[1], "nap") == 0) return napMs(atol(arguments[2])), 0;
@@ -229,5 +247,6 @@ int main(int count, char **arguments) {
     zombies();
     waits();
     apart();
+    clones();
     return finish();
 }

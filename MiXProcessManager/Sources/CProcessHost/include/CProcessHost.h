@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/sysinfo.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
 
 static inline uint64_t pm_auxval(uint64_t type) { return getauxval(type); }
 
@@ -16,4 +19,21 @@ static inline void pm_memory(uint64_t *total, uint64_t *unused, uint64_t *buffer
     *unused = info.freeram * unit;
     *buffers = info.bufferram * unit;
 }
+/* Fills a struct timex; the state of the clock. */
+static inline int pm_adjtimex(void *timex, uint32_t modes) {
+    struct timex *t = timex;
+    t->modes = modes;
+    return adjtimex(t);
+}
+
+/* The processor the caller runs on. */
+static inline uint32_t pm_processor(void) {
+    unsigned processor = 0;
+    syscall(SYS_getcpu, &processor, (void *)0, (void *)0);
+    return processor;
+}
+
+/* A barrier on every processor of the host (membarrier(2), MEMBARRIER_CMD_GLOBAL). */
+static inline int pm_has_membarrier(void) { long all = syscall(SYS_membarrier, 0, 0, 0); return all > 0 && all & 1; }
+static inline void pm_membarrier(void) { syscall(SYS_membarrier, 1, 0, 0); }
 #endif

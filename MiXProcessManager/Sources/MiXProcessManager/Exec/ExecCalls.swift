@@ -116,6 +116,7 @@ extension ProcessManager {
             process.hasExecuted = true
             process.exitSignal = Signal.chld
             process.deathSignal = 0
+            process.usesBarriers = false
             process.dumpable = plan.newUid == nil && plan.newGid == nil
             process.credentials.exec(uid: plan.newUid, gid: plan.newGid)
             let base = plan.path.split(separator: 0x2f).last ?? []

@@ -7,7 +7,8 @@ enum MemoryCalls {
         (9, "mmap", mmap), (10, "mprotect", mprotect), (11, "munmap", munmap), (12, "brk", brk),
         (25, "mremap", mremap), (26, "msync", msync), (27, "mincore", mincore), (28, "madvise", madvise),
         (149, "mlock", checkRange), (150, "munlock", checkRange), (151, "mlockall", accept),
-        (152, "munlockall", accept), (325, "mlock2", checkRange),
+        (152, "munlockall", accept), (325, "mlock2", checkRange), (329, "pkey_mprotect", protectWithKey),
+        (330, "pkey_alloc", allocateKey), (331, "pkey_free", { (_) throws(Errno) in throw .EINVAL }),
     ]
     static let accessMask: UInt32 = 7
 
@@ -87,11 +88,18 @@ enum MemoryCalls {
 
     @Sendable static func mprotect(_ call: Call) throws(Errno) -> Outcome {
         let protection = call.uint(2)
-        guard protection & ~(accessMask | 0x0300_0000) == 0 else { throw .EINVAL }
-        let (start, end) = try range(call[0], call[1])
+        let (growsDown, growsUp): (UInt32, UInt32) = (0x0100_0000, 0x0200_0000)
+        guard protection & ~(accessMask | growsDown | growsUp) == 0 else { throw .EINVAL }
+        var (start, end) = try range(call[0], call[1])
         if start == end { return .zero }
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
+            if protection & (growsDown | growsUp) != 0 {
+                // Of the stack, from its lower end on (mprotect(2)); nothing here grows upwards.
+                guard let area = space.map.area(at: start) else { throw .ENOMEM }
+                guard protection & growsUp == 0, area.label == .stack else { throw .EINVAL }
+                start = area.start
+            }
             // Up to a hole it takes effect, and then it fails.
             let mapped = space.map.coveredEnd(start, end)
             guard mapped > start else { throw .ENOMEM }
@@ -112,6 +120,16 @@ enum MemoryCalls {
             if mapped < end { throw .ENOMEM }
         }
         return .zero
+    }
+
+    /// pkeys(7), as on a processor without them: there is no key but -1, which stands for none.
+    @Sendable private static func protectWithKey(_ call: Call) throws(Errno) -> Outcome {
+        guard call.int(3) == -1 else { throw .EINVAL }
+        return try mprotect(call)
+    }
+    @Sendable private static func allocateKey(_ call: Call) throws(Errno) -> Outcome {
+        guard call[0] == 0, call[1] & ~3 == 0 else { throw .EINVAL }
+        throw .ENOSPC
     }
 
     @Sendable static func madvise(_ call: Call) throws(Errno) -> Outcome {

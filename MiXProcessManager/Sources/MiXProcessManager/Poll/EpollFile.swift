@@ -73,6 +73,14 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
         source.notify()
     }
 
+    /// The `offset`th entry that was made with this number (kcmp(2)).
+    func watched(_ fd: Int, _ offset: Int) -> OpenDescription? {
+        items.withLock { items in
+            let all = items.filter { Int($0.fd) == fd }
+            return all.indices.contains(offset) ? all[offset].description : nil
+        }
+    }
+
     func modify(_ fd: Int32, _ description: OpenDescription, events: UInt32, data: UInt64) throws(Errno) {
         let found = items.withLock { items in
             guard let item = items.first(where: { $0.fd == fd && $0.description === description }) else { return false }

@@ -3,7 +3,7 @@ import Glibc
 /// The averages of /proc/loadavg, brought up to date when somebody asks: an idle site must not wake up for them. What ran
 /// since the last time is told by the CPU time it took.
 struct LoadAverage {
-    private var averages = (0.0, 0.0, 0.0)
+    private(set) var averages = (0.0, 0.0, 0.0)
     private var asked: UInt64
     private var spent: UInt64 = 0
 
@@ -29,5 +29,23 @@ struct LoadAverage {
             let hundredths = Int((average * 100).rounded())
             return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
         }.joined(separator: " ")
+    }
+}
+
+extension ProcessManager {
+    /// Brought up to date.
+    func loadAverage() -> LoadAverage {
+        for process in tree.withLock({ processes.values.filter { !$0.isZombie } }) {
+            guard let now = files.actorNumbers(self, process.actor.ui) else { continue }
+            tree.withLock {
+                process.accounting.user = max(process.accounting.user, now.user)
+                process.accounting.system = max(process.accounting.system, now.system)
+            }
+        }
+        return tree.withLock { () -> LoadAverage in
+            let spent = processes.values.reduce(UInt64(0)) { $0 &+ $1.accounting.total }
+            load.update(now: clock.monotonic(), spent: spent)
+            return load
+        }
     }
 }

@@ -113,19 +113,7 @@ extension ProcessManager {
         let counts = SiteCounts(self)
         switch kind {
         case PROC_F_LOADAVG:
-            for process in tree.withLock({ processes.values.filter { !$0.isZombie } }) {
-                guard let now = files.actorNumbers(self, process.actor.ui) else { continue }
-                tree.withLock {
-                    process.accounting.user = max(process.accounting.user, now.user)
-                    process.accounting.system = max(process.accounting.system, now.system)
-                }
-            }
-            let averages = tree.withLock { () -> LoadAverage in
-                let spent = processes.values.reduce(UInt64(0)) { $0 &+ $1.accounting.total }
-                load.update(now: clock.monotonic(), spent: spent)
-                return load
-            }
-            return Array(counts.loadText(averages).utf8)
+            return Array(counts.loadText(loadAverage()).utf8)
         case PROC_F_SYSSTAT: return Array(counts.statText.utf8)
         default: throw .EINVAL
         }

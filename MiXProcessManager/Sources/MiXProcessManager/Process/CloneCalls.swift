@@ -66,6 +66,8 @@ enum CloneCalls {
         let process = call.process
         let tid = try manager.tree.withLock { () throws(Errno) in try manager.allocatePidLocked() }
         let task = Task(manager: manager, process: process, tid: tid, name: call.task.name)
+        task.schedule = call.task.schedule.inherited
+        task.timerSlack = call.task.timerSlack
         var actor = process.actor
         try start(call, request, task, &actor, isSharing: true)
         let isAlive = manager.withTree { () -> Bool in
@@ -154,6 +156,8 @@ enum CloneCalls {
         manager.stamp(child)
         manager.trace(process: pid, actor)
         let task = Task(manager: manager, process: child, tid: pid, name: call.task.name)
+        task.schedule = call.task.schedule.inherited
+        task.timerSlack = call.task.timerSlack
         do {
             try start(call, request, task, &actor, isSharing: sharesMemory)
         } catch {
@@ -168,6 +172,7 @@ enum CloneCalls {
             child.vforkDone = done
             let parent = request.has(Self.parent) ? from.parent : from
             child.parent = parent
+            child.maker = request.has(Self.parent) ? from.maker : call.task.tid
             parent?.children.append(child)
             manager.processes[pid] = child
             manager.tasks[pid] = task
@@ -190,7 +195,6 @@ enum CloneCalls {
             child.credentials = from.credentials
             child.limits = from.limits
             child.umask = from.umask
-            child.nice = from.nice
             child.exitSignal = request.signal
             child.command = from.command
             child.commandLine = from.commandLine
@@ -200,6 +204,8 @@ enum CloneCalls {
             child.personality = from.personality
             child.dumpable = from.dumpable
             child.noNewPrivileges = from.noNewPrivileges
+            child.hasNoHugePages = from.hasNoHugePages
+            child.usesBarriers = from.usesBarriers
             child.oomScoreAdjust = from.oomScoreAdjust
             child.coredumpFilter = from.coredumpFilter
         }

@@ -14,7 +14,7 @@ enum IdentityCalls {
         (105, "setuid", setUid), (106, "setgid", setGid), (113, "setreuid", setReUid), (114, "setregid", setReGid),
         (115, "getgroups", getGroups), (116, "setgroups", setGroups), (117, "setresuid", setResUid),
         (118, "getresuid", getResUid), (119, "setresgid", setResGid), (120, "getresgid", getResGid),
-        (122, "setfsuid", setFsUid), (123, "setfsgid", setFsGid), (125, "capget", capGet), (126, "capset", capSet),
+        (122, "setfsuid", setFsUid), (123, "setfsgid", setFsGid),
         (109, "setpgid", setPgid), (112, "setsid", setSid), (121, "getpgid", getPgid), (124, "getsid", getSid),
     ]
 
@@ -28,15 +28,7 @@ enum IdentityCalls {
             var new = call.process.credentials
             let old = new
             try body(&new)
-            // Leaving uid 0 altogether gives up what came with it (capabilities(7)).
-            if [old.uid, old.euid, old.suid].contains(0), ![new.uid, new.euid, new.suid].contains(0) {
-                new.permitted = 0
-                new.effective = 0
-            } else if old.euid == 0, new.euid != 0 {
-                new.effective = 0
-            } else if old.euid != 0, new.euid == 0 {
-                new.effective = new.permitted
-            }
+            new.fixCapabilities(from: old)
             call.process.credentials = new
         }
         call.manager.stamp(call.process)
@@ -153,7 +145,7 @@ enum IdentityCalls {
             value: call.manager.tree.withLock { () -> UInt32 in
                 let c = call.process.credentials
                 if c.has(Credentials.capSetUid) || [c.uid, c.euid, c.suid].contains(id) {
-                    if id != keep { call.process.credentials.fsuid = id }
+                    if id != keep { call.process.credentials.setFileSystemUser(id) }
                 }
                 return c.fsuid
             })
@@ -187,46 +179,6 @@ enum IdentityCalls {
             (0..<Int(count)).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self) }
         }
         return try change(call) { (c) throws(Errno) in c.groups = groups.sorted() }
-    }
-
-    // MARK: capabilities
-
-    private static let version3: UInt32 = 0x2008_0522
-
-    @Sendable static func capGet(_ call: Call) throws(Errno) -> Outcome {
-        let header = try call.readStruct((UInt32, Int32).self, at: call[0])
-        guard header.0 == version3 || header.0 == 0x2007_1026 || header.0 == 0x1998_0330 else {
-            try call.writeStruct(version3, at: call[0])
-            if call[1] == 0 { return .zero }
-            throw .EINVAL
-        }
-        guard call[1] != 0 else { return .zero }
-        guard header.1 >= 0 else { throw .EINVAL }
-        guard let process = header.1 == 0 ? call.process : call.manager.process(header.1) else { throw .ESRCH }
-        let c = process.credentials
-        let low = { (set: UInt64) in UInt32(truncatingIfNeeded: set) }
-        let first = (low(c.effective), low(c.permitted), low(c.inheritable))
-        if header.0 == 0x1998_0330 {
-            try call.writeStruct(first, at: call[1])
-        } else {
-            let second = (low(c.effective >> 32), low(c.permitted >> 32), low(c.inheritable >> 32))
-            try call.writeStruct((first.0, first.1, first.2, second.0, second.1, second.2), at: call[1])
-        }
-        return .zero
-    }
-    @Sendable static func capSet(_ call: Call) throws(Errno) -> Outcome {
-        let header = try call.readStruct((UInt32, Int32).self, at: call[0])
-        guard header.0 == version3 || header.0 == 0x2007_1026 else { throw .EINVAL }
-        guard header.1 == 0 || header.1 == call.process.pid else { throw .EPERM }
-        let raw = try call.readStruct((UInt32, UInt32, UInt32, UInt32, UInt32, UInt32).self, at: call[1])
-        return try change(call) { (c) throws(Errno) in
-            let effective = UInt64(raw.3) << 32 | UInt64(raw.0)
-            let permitted = UInt64(raw.4) << 32 | UInt64(raw.1)
-            guard permitted & ~c.permitted == 0, effective & ~permitted == 0 else { throw .EPERM }
-            c.effective = effective
-            c.permitted = permitted
-            c.inheritable = UInt64(raw.5) << 32 | UInt64(raw.2)
-        }
     }
 
     // MARK: groups and sessions

@@ -45,6 +45,8 @@ enum MiscCalls {
         let manager = call.manager
         var words = [UInt64](repeating: 0, count: 14)
         words[0] = manager.clock.monotonic() / 1_000_000_000  // as /proc/uptime: the host's
+        let load = manager.loadAverage().averages
+        (words[1], words[2], words[3]) = (UInt64(load.0 * 65536), UInt64(load.1 * 65536), UInt64(load.2 * 65536))
         words[4] = memory.total
         words[5] = memory.unused
         words[7] = memory.buffers
@@ -78,10 +80,24 @@ enum MiscCalls {
         try call.copyOut(bytes, to: call[0])
         return .done(value: count)
     }
-    /// Every entry to the nucleus is a full barrier of the caller; others cannot be interrupted from here, so only
-    /// QUERY is offered, with nothing to choose from.
+    /// Programs' threads are threads of the host, so one barrier on all its processors serves every command but those
+    /// for code that changes (SYNC_CORE) and for restartable sequences, which are as without their configuration.
     @Sendable static func membarrier(_ call: Call) throws(Errno) -> Outcome {
-        guard call.int(0) == 0 else { throw .EINVAL }
+        let (global, globalExpedited, registerGlobal, own, registerPrivate): (Int32, Int32, Int32, Int32, Int32) = (
+            1, 2, 4, 8, 16
+        )
+        guard call.uint(1) == 0 else { throw .EINVAL }
+        guard pm_has_membarrier() != 0 else { throw .ENOSYS }
+        switch call.int(0) {
+        case 0: return .done(value: global | globalExpedited | registerGlobal | own | registerPrivate)
+        case global, globalExpedited: break
+        case own: guard call.process.usesBarriers else { throw .EPERM }
+        case registerGlobal, registerPrivate:
+            if call.int(0) == registerPrivate { call.process.usesBarriers = true }
+            return .zero
+        default: throw .EINVAL
+        }
+        pm_membarrier()
         return .zero
     }
     @Sendable static func reboot(_ call: Call) throws(Errno) -> Outcome {

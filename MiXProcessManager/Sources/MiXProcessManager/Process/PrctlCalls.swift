@@ -6,12 +6,15 @@ enum PrctlCalls {
 
     private enum Option: Int32 {
         case setDeathSignal = 1, getDeathSignal = 2, getDumpable = 3, setDumpable = 4, getKeepCaps = 7, setKeepCaps = 8
-        case getTiming = 13, setName = 15, getName = 16, boundRead = 23, boundDrop = 24, getSecureBits = 27
-        case setTimerSlack = 29, getTimerSlack = 30, machineCheckKill = 33, setSubreaper = 36, getSubreaper = 37
+        case getTiming = 13, setTiming = 14, setName = 15, getName = 16, boundRead = 23, boundDrop = 24
+        case getTimeStamp = 25, setTimeStamp = 26, getSecureBits = 27, setSecureBits = 28
+        case setTimerSlack = 29, getTimerSlack = 30, setSubreaper = 36, getSubreaper = 37
         case setNoNewPrivileges = 38, getNoNewPrivileges = 39, getTidAddress = 40, setHugePages = 41, getHugePages = 42
-        case setVma = 0x5356_4d41, setTracer = 0x5961_6d61
+        case ambient = 47
     }
 
+    /// Options that need what is not there (PR_SET_VMA, PR_SET_PTRACER, PR_SET_MM …) give EINVAL, as without their
+    /// configuration.
     @Sendable static func prctl(_ call: Call) throws(Errno) -> Outcome {
         guard let option = Option(rawValue: call.int(0)) else { throw .EINVAL }
         let process = call.process
@@ -24,9 +27,17 @@ enum PrctlCalls {
         case .setDumpable:
             guard call[1] <= 1 else { throw .EINVAL }
             process.dumpable = call[1] == 1
-        case .getKeepCaps, .getTiming, .getSecureBits, .getHugePages: return .zero
-        case .setKeepCaps:
-            guard call[1] <= 1 else { throw .EINVAL }
+        case .getTiming: return .zero
+        case .setTiming: guard call[1] == 0 else { throw .EINVAL }  // PR_TIMING_STATISTICAL alone
+        case .getTimeStamp: try call.writeStruct(Int32(1), at: call[1])  // PR_TSC_ENABLE
+        case .setTimeStamp: guard call[1] == 1 else { throw .EINVAL }
+        case .getKeepCaps: return .done(process.credentials.secureBits & Credentials.keepCapabilities != 0 ? 1 : 0)
+        case .setKeepCaps: return try CapabilityCalls.keep(call)
+        case .getSecureBits: return .done(value: process.credentials.secureBits)
+        case .setSecureBits: return try CapabilityCalls.setSecureBits(call)
+        case .boundRead: return try CapabilityCalls.bounding(call, drop: false)
+        case .boundDrop: return try CapabilityCalls.bounding(call, drop: true)
+        case .ambient: return try CapabilityCalls.ambient(call)
         case .setName: try setName(call)
         case .getName:
             var name = Array(call.task.name.utf8.prefix(15))
@@ -37,15 +48,19 @@ enum PrctlCalls {
         case .setNoNewPrivileges:
             guard call[1] == 1, call[2] == 0, call[3] == 0, call[4] == 0 else { throw .EINVAL }
             process.noNewPrivileges = true
-        case .getNoNewPrivileges: return .done(process.noNewPrivileges ? 1 : 0)
-        case .getTimerSlack: return .done(50_000)
-        case .boundRead:
-            guard call[1] <= 40 else { throw .EINVAL }
-            return .done(1)
-        case .boundDrop:
-            guard call[1] <= 40 else { throw .EINVAL }
+        case .getNoNewPrivileges:
+            guard call[1] == 0, call[2] == 0, call[3] == 0, call[4] == 0 else { throw .EINVAL }
+            return .done(process.noNewPrivileges ? 1 : 0)
+        case .getTimerSlack: return .done(value: call.task.timerSlack)
+        // Sleeps end when they should: less slack than asked for is always right.
+        case .setTimerSlack: call.task.timerSlack = call[1] == 0 ? Task.usualSlack : call[1]
         case .getTidAddress: try call.writeStruct(call.task.clearChildTid, at: call[1])
-        case .setTimerSlack, .setHugePages, .setTracer, .machineCheckKill, .setVma: break
+        case .setHugePages:
+            guard call[2] == 0, call[3] == 0, call[4] == 0 else { throw .EINVAL }
+            process.hasNoHugePages = call[1] != 0
+        case .getHugePages:
+            guard call[1] == 0, call[2] == 0, call[3] == 0, call[4] == 0 else { throw .EINVAL }
+            return .done(process.hasNoHugePages ? 1 : 0)
         }
         return .zero
     }

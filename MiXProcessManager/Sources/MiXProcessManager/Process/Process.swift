@@ -30,7 +30,6 @@ final class Process: @unchecked Sendable {
     /// What the nucleus stamps on the process's messages; guarded by `manager.stamping`.
     var stamped = Stamp()
     @Guarded var limits = Limits()
-    var nice: Int32 = 0
 
     // Signals.
     var actions = [SignalAction](repeating: SignalAction(), count: 65)
@@ -44,6 +43,8 @@ final class Process: @unchecked Sendable {
     var stopReport: Int32?
     var continueReport = false
     var exitSignal: Int32 = Signal.chld
+    /// The parent's thread that made it (__WNOTHREAD).
+    var maker: Int32 = 0
     var exitStatus: Int32 = 0
     var deathSignal: Int32 = 0
     var groupExiting = false
@@ -66,6 +67,10 @@ final class Process: @unchecked Sendable {
     var dumpable = true
     var childSubreaper = false
     var noNewPrivileges = false
+    /// Registered for MEMBARRIER_CMD_PRIVATE_EXPEDITED.
+    var usesBarriers = false
+    /// PR_SET_THP_DISABLE.
+    var hasNoHugePages = false
     /// SEM_UNDO has been used.
     var undoesSemaphores = false
     var personality: UInt64 = 0

@@ -55,6 +55,9 @@ extension ProcessManager {
         let left = withTree { () -> Bool in
             task.dying.store(true, ordering: .sequentiallyConsistent)
             process.tasks.removeAll { $0 === task }
+            if let heir = process.leader {
+                for child in process.children where child.maker == task.tid { child.maker = heir.tid }
+            }
             tasks[task.tid] = nil
             // Signals meant for the process may have been this thread's to take.
             for other in process.tasks {
@@ -135,6 +138,7 @@ extension ProcessManager {
         process.children = []
         for child in children {
             child.parent = reaper
+            child.maker = reaper?.pid ?? 0
             if let reaper {
                 reaper.children.append(child)
                 if child.isZombie { notifyParentLocked(child, code: ChildCode.exited, status: 0) }

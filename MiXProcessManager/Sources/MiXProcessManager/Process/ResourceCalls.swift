@@ -1,16 +1,10 @@
 import CChorus
 
-/// Limits, CPU use, scheduling.
+/// Limits and CPU use.
 enum ResourceCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
         (97, "getrlimit", getLimit), (160, "setrlimit", setLimit), (302, "prlimit64", prlimit),
-        (98, "getrusage", getUsage), (140, "getpriority", getPriority), (141, "setpriority", setPriority),
-        (24, "sched_yield", yield), (142, "sched_setparam", schedule), (143, "sched_getparam", getParam),
-        (144, "sched_setscheduler", schedule), (145, "sched_getscheduler", getScheduler),
-        (146, "sched_get_priority_max", maxPriority), (147, "sched_get_priority_min", minPriority),
-        (148, "sched_rr_get_interval", interval), (203, "sched_setaffinity", setAffinity),
-        (204, "sched_getaffinity", getAffinity), (309, "getcpu", getCpu), (251, "ioprio_set", { _ in .zero }),
-        (252, "ioprio_get", { _ in .done(4 << 13 | 4) }),
+        (98, "getrusage", getUsage),
     ]
 
     // MARK: limits
@@ -79,99 +73,6 @@ enum ResourceCalls {
         default: throw .EINVAL
         }
         try call.copyOut(usage(accounting, children: false), to: call[1])
-        return .zero
-    }
-
-    // MARK: scheduling
-
-    private static func selected(_ call: Call) throws(Errno) -> [Process] {
-        let id = call.int(1)
-        let found = call.manager.tree.withLock { () -> [Process] in
-            let all = call.manager.processes.values.filter { !$0.isZombie }
-            switch call.int(0) {
-            case 0: return all.filter { $0.pid == (id == 0 ? call.process.pid : id) }
-            case 1: return all.filter { $0.pgrp == (id == 0 ? call.process.pgrp : id) }
-            default: return all.filter { Int32(bitPattern: $0.credentials.uid) == id }
-            }
-        }
-        guard (0...2).contains(call.int(0)) else { throw .EINVAL }
-        guard !found.isEmpty else { throw .ESRCH }
-        return found
-    }
-    /// The kernel's own convention: 20 - nice.
-    @Sendable static func getPriority(_ call: Call) throws(Errno) -> Outcome {
-        .done(value: try selected(call).map { 20 - $0.nice }.max() ?? 20)
-    }
-    @Sendable static func setPriority(_ call: Call) throws(Errno) -> Outcome {
-        let nice = min(max(call.int(2), -20), 19)
-        for process in try selected(call) {
-            guard nice >= process.nice || call.process.credentials.has(Credentials.capSysNice) else { throw .EACCES }
-            process.nice = nice
-        }
-        return .zero
-    }
-    @Sendable static func yield(_ call: Call) throws(Errno) -> Outcome { .zero }
-    private static func checkTask(_ call: Call) throws(Errno) {
-        let pid = call.int(0)
-        guard pid >= 0 else { throw .EINVAL }
-        guard pid == 0 || call.manager.tree.withLock({ call.manager.tasks[pid] != nil }) else { throw .ESRCH }
-    }
-    @Sendable static func schedule(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        let policy = call.number == 144 ? call.int(1) & ~0x4000_0000 : 0
-        guard [0, 1, 2, 3, 5].contains(policy) else { throw .EINVAL }
-        if policy == 1 || policy == 2 { throw .EPERM }
-        return .zero
-    }
-    @Sendable static func getScheduler(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        return .zero
-    }
-    @Sendable static func getParam(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        guard call[1] != 0 else { throw .EINVAL }
-        try call.writeStruct(Int32(0), at: call[1])
-        return .zero
-    }
-    @Sendable static func maxPriority(_ call: Call) throws(Errno) -> Outcome {
-        try .done(value: priority(call, 99))
-    }
-    @Sendable static func minPriority(_ call: Call) throws(Errno) -> Outcome {
-        try .done(value: priority(call, 1))
-    }
-    private static func priority(_ call: Call, _ realTime: Int32) throws(Errno) -> Int32 {
-        switch call.int(0) {
-        case 1, 2: return realTime
-        case 0, 3, 5, 6: return 0
-        default: throw .EINVAL
-        }
-    }
-    @Sendable static func interval(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        try call.writeStruct((Int64(0), Int64(4_000_000)), at: call[1])
-        return .zero
-    }
-    @Sendable static func setAffinity(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        guard call[1] > 0 else { throw .EINVAL }
-        let mask = try call.copyIn(call[2], count: Int(min(call[1], 128)))
-        guard mask.contains(where: { $0 != 0 }) else { throw .EINVAL }
-        return .zero
-    }
-    /// All processors of the host, as far as 1024 go.
-    @Sendable static func getAffinity(_ call: Call) throws(Errno) -> Outcome {
-        try checkTask(call)
-        let count = call.manager.processorCount
-        let needed = (count + 63) / 64 * 8
-        guard call[1] >= UInt64(needed), call[1] % 8 == 0 else { throw .EINVAL }
-        var mask = [UInt8](repeating: 0, count: needed)
-        for processor in 0..<count { mask[processor / 8] |= 1 << UInt8(processor % 8) }
-        try call.copyOut(mask, to: call[2])
-        return .done(value: needed)
-    }
-    @Sendable static func getCpu(_ call: Call) throws(Errno) -> Outcome {
-        if call[0] != 0 { try call.writeStruct(UInt32(0), at: call[0]) }
-        if call[1] != 0 { try call.writeStruct(UInt32(0), at: call[1]) }
         return .zero
     }
 }

@@ -8,6 +8,7 @@ enum WaitCalls {
     static let noHang: UInt32 = 1, untraced: UInt32 = 2, exited: UInt32 = 4, continued: UInt32 = 8
     static let noWait: UInt32 = 0x0100_0000
     private static let known: UInt32 = 0x0f00_000f | 0xe000_0000
+    private static let own: UInt32 = 0x2000_0000, all: UInt32 = 0x4000_0000, clones: UInt32 = 0x8000_0000
 
     enum Selection {
         case any
@@ -36,10 +37,14 @@ enum WaitCalls {
 
     /// Under the tree lock: nil when nothing is there yet, ECHILD when nothing ever can be.
     static func find(
-        _ manager: ProcessManager, _ parent: Process, _ selection: Selection, _ options: UInt32
+        _ manager: ProcessManager, _ task: Task, _ selection: Selection, _ options: UInt32
     ) throws(Errno) -> Found? {
+        let parent = task.process
         var hasChild = false
         for child in parent.children where selection.matches(child) {
+            // __WCLONE: those whose end sends another signal than SIGCHLD, and no others; __WNOTHREAD: the thread's own.
+            if options & all == 0, (child.exitSignal != Signal.chld) != (options & clones != 0) { continue }
+            if options & own != 0, child.maker != task.tid { continue }
             hasChild = true
             let keep = options & noWait != 0
             if child.isZombie {
@@ -73,7 +78,7 @@ enum WaitCalls {
     /// Finds, or enlists on the parent's queue in the same breath.
     private static func collect(_ call: Call, _ selection: Selection, _ options: UInt32) throws(Errno) -> Found? {
         try call.manager.withTree { () throws(Errno) -> Found? in
-            if let found = try find(call.manager, call.process, selection, options) { return found }
+            if let found = try find(call.manager, call.task, selection, options) { return found }
             if options & noHang == 0 { call.enlist(on: call.process.childQueue) }
             return nil
         }

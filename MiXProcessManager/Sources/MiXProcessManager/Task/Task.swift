@@ -49,8 +49,15 @@ final class Task: @unchecked Sendable {
     /// It, or its whole process, is ending: nothing of it may run on.
     let dying = Atomic<Bool>(false)
 
+    /// Guarded by manager.tree.
+    var schedule = Schedule()
+
     /// The process whose record lock it waits for; guarded by manager.tree.
     var lockBlocker: Int32 = 0
+
+    /// PR_SET_TIMERSLACK.
+    var timerSlack = Task.usualSlack
+    static let usualSlack: UInt64 = 50_000
 
     var clearChildTid: UInt64 = 0
     var robustList: UInt64 = 0

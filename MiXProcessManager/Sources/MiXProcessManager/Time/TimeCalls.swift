@@ -71,7 +71,7 @@ enum TimeCalls {
     }
 
     /// Of `~pid << 3 | 2`, or `~tid << 3 | 6` for a thread; 0 is the caller.
-    private static func cpuClockProcess(_ call: Call, _ clock: Int32) -> Process? {
+    static func cpuClockProcess(_ call: Call, _ clock: Int32) -> Process? {
         let id = ~(clock >> 3)
         if id == 0 { return call.process }
         return call.manager.tree.withLock {

@@ -23,7 +23,7 @@ PRODUCTS := $(SCRATCH)/release
 TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching --disable-xctest
 
 SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXProcessManager
-DRIVERS := null ramdisk edu virtio-blk virtio-rng uart16550 rtc
+DRIVERS := null ramdisk edu virtio-blk virtio-net virtio-console virtio-rng uart16550 rtc
 PACKAGES := Nucleus $(SERVERS) Tools
 
 .PHONY: help

@@ -67,7 +67,7 @@ static int32_t settings(void *instance, uint32_t baud, uint32_t cflag) {
     return DRV_OK;
 }
 
-static const DrvTtyOps ops = { sizeof ops, output, settings };
+static const DrvTtyOps ops = { sizeof ops, output, settings, NULL };
 
 static int32_t unload(void *instance) {
     Uart *u = instance;

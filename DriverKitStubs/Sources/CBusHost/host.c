@@ -2,7 +2,12 @@
 #include "CBusHost.h"
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 int32_t bus_punch(int32_t descriptor, int64_t offset, int64_t size) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
 }
+
+int32_t bus_pipe(int32_t ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
+int32_t bus_accept(int32_t listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }

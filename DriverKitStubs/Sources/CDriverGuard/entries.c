@@ -43,6 +43,12 @@ int32_t drv_call_control(DrvSelf *self, const DrvCharOps *ops, void *instance, u
 int32_t drv_call_output(DrvSelf *self, const DrvTtyOps *ops, void *instance, const void *bytes, uint32_t count, DrvFault *fault) {
     OPS(DrvTtyOps, output, instance, bytes, count);
 }
+int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t baud, uint32_t cflag, DrvFault *fault) {
+    OPS(DrvTtyOps, settings, instance, baud, cflag);
+}
+int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint16_t *rows, uint16_t *columns, DrvFault *fault) {
+    OPS(DrvTtyOps, window, instance, rows, columns);
+}
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault) {
     OPS(DrvNetOps, info, instance, info);
 }

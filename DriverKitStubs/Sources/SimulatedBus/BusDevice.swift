@@ -14,6 +14,7 @@ package final class BusDevice: @unchecked Sendable {
     private var gates = 0  // handlers that are masked; the device raises nothing meanwhile
     private var raised = false  // on the line
     private var removed = false
+    private var settles = false
     package private(set) var faults: Faults?
     private var accesses: UInt64 = 0
     private var strays: UInt64 = 0
@@ -33,10 +34,14 @@ package final class BusDevice: @unchecked Sendable {
         package var accesses, strays: UInt64
         package var isRemoved: Bool
         package var faults: String
+        package var notes: String
     }
 
     package var status: Status {
-        lock.with { Status(accesses: accesses, strays: strays, isRemoved: removed, faults: faults?.text ?? "") }
+        lock.with {
+            Status(
+                accesses: accesses, strays: strays, isRemoved: removed, faults: faults?.text ?? "", notes: model.notes)
+        }
     }
 
     package func setFaults(_ faults: Faults?) { lock.with { self.faults = faults } }
@@ -53,11 +58,13 @@ package final class BusDevice: @unchecked Sendable {
     }
 
     package func store(_ offset: UInt32, _ width: UInt32, _ value: UInt64) {
-        lock.with {
+        let settles = lock.with {
             accesses &+= 1
-            guard inside(offset, width), !removed else { return }
+            guard inside(offset, width), !removed else { return false }
             model.store(offset, width, value, DeviceBus(device: self))
+            return lockedSettles()
         }
+        if settles { model.settle() }
     }
 
     private func inside(_ offset: UInt32, _ width: UInt32) -> Bool {
@@ -68,6 +75,23 @@ package final class BusDevice: @unchecked Sendable {
         lock.with { removed ? bytes.count : model.input(bytes, DeviceBus(device: self)) }
     }
 
+    /// Something waits outside: the model looks. No device's lock is held by the caller.
+    package func arrive() {
+        let settles = lock.with {
+            guard !removed else { return false }
+            model.arrived(DeviceBus(device: self))
+            return lockedSettles()
+        }
+        if settles { model.settle() }
+    }
+
+    func lockedSettleLater() { settles = true }
+
+    private func lockedSettles() -> Bool {
+        defer { settles = false }
+        return settles
+    }
+
     /// As after power-on; without a driver it raises nothing and reaches nothing.
     package func reset() {
         lock.with {
@@ -76,12 +100,19 @@ package final class BusDevice: @unchecked Sendable {
         }
     }
 
-    /// Surprise removal.
+    func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool { host.startThread(name, body) }
+
+    /// It is on the bus from now on.
+    package func plug() throws(DeviceProblem) { try model.plugged(self) }
+
+    /// Surprise removal, and the end of every other.
     package func remove() {
-        lock.with {
-            removed = true
+        let isFirst = lock.with {
+            defer { removed = true }
             lockedSetLevel(false)
+            return !removed
         }
+        if isFirst { model.unplugged() }
     }
 
     // MARK: interrupts
@@ -171,6 +202,8 @@ package protocol BusHost: AnyObject, Sendable {
     func level(_ line: UInt32, _ raised: Bool)
     func spurious(_ line: UInt32)
     func report(_ line: String)
+    /// A thread for what comes from outside; false where there is none. Called without the lock.
+    func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool
 }
 
 /// A plain lock; not recursive.

@@ -13,10 +13,28 @@ package protocol DeviceModel: AnyObject {
     func store(_ offset: UInt32, _ width: UInt32, _ value: UInt64, _ bus: DeviceBus)
     /// Bytes from outside (a serial line's far end). How many were taken.
     func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int
+    /// Something came from outside: BusDevice.arrive.
+    func arrived(_ bus: DeviceBus)
+
+    // Without the bus' lock: of devices that have to do with what lies outside.
+
+    /// It is on the bus. What is wrong otherwise.
+    func plugged(_ device: BusDevice) throws(DeviceProblem)
+    /// An access asked for it (DeviceBus.settleLater), or the device has been removed: other devices are told.
+    func settle()
+    /// It is on the bus no more; once. Nothing of it stays outside.
+    func unplugged()
+    /// What it counts, in words; "" for nothing. With the lock held.
+    var notes: String { get }
 }
 
 extension DeviceModel {
     func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int { 0 }
+    func arrived(_ bus: DeviceBus) {}
+    func plugged(_ device: BusDevice) throws(DeviceProblem) {}
+    func settle() {}
+    func unplugged() {}
+    var notes: String { "" }
 }
 
 /// What a model sees of the machine: its interrupt line and the memory that its driver lets it reach.
@@ -30,6 +48,9 @@ package struct DeviceBus {
     func memory(_ address: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer? {
         device.lockedMemory(address, count)
     }
+
+    /// The model's `settle`, when this access is over and the lock free.
+    func settleLater() { device.lockedSettleLater() }
 
     var faults: Faults? { device.faults }
 }

@@ -30,12 +30,16 @@ package struct DeviceDescription {
         }
     }
 
-    static let models = ["virtio-blk", "virtio-rng", "uart16550", "rtc", "edu"]
+    static let models = [
+        "virtio-blk", "virtio-net", "virtio-console", "virtio-rng", "uart16550", "rtc", "edu",
+    ]
 
     /// Takes what it knows out of `settings`; what is left is unknown.
-    package mutating func makeModel() throws(DeviceProblem) -> any DeviceModel {
+    package mutating func makeModel(_ cables: Cables = Cables()) throws(DeviceProblem) -> any DeviceModel {
         switch model {
         case "virtio-blk": return try makeDisk()
+        case "virtio-net": return try makeNet(cables)
+        case "virtio-console": return try makeConsole()
         case "virtio-rng": return VirtioEntropy()
         case "uart16550": return Uart16550()
         case "rtc": return Clock146818()

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import SimulatedBus
@@ -11,6 +12,20 @@ final class FakeHost: BusHost, @unchecked Sendable {
     func level(_ line: UInt32, _ raised: Bool) { self.raised[line, default: 0] += raised ? 1 : -1 }
     func spurious(_ line: UInt32) { edges += 1 }
     func report(_ line: String) { reports.append(line) }
+    func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+        final class Start {
+            let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        }
+        var thread = pthread_t()
+        let made = pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
+                return nil
+            }, Unmanaged.passRetained(Start(body)).toOpaque())
+        if made == 0 { pthread_detach(thread) }
+        return made == 0
+    }
 }
 
 @Suite struct BusTests {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Loader
+import Manifest
 
 struct DriversCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,7 +51,10 @@ struct DeviceCommand: ParsableCommand {
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a device; a loaded driver that matches takes it.",
-            discussion: "Models: virtio-blk (image=FILE or size=BYTES, readonly=yes), virtio-rng, uart16550, rtc, edu.")
+            discussion: """
+                Models: virtio-blk (image=FILE or size=BYTES, readonly=yes), virtio-net (cable=NAME, address=MAC, mtu=BYTES, \
+                pcap=FILE), virtio-console (far=SOCKET, columns=N, rows=N), virtio-rng, uart16550, rtc, edu.
+                """)
         @Argument(help: "Its name.") var name: String
         @Argument(help: "Its model.") var model: String
         @Argument(help: "Settings, each KEY=VALUE; line=N and faults=... fit every model.") var settings: [String] = []
@@ -58,7 +62,9 @@ struct DeviceCommand: ParsableCommand {
 
         func run() throws {
             let all = settings.map { setting in
-                setting.hasPrefix("image=") ? "image=" + absolute(String(setting.dropFirst(6))) : setting
+                let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
+                return parts.count == 2 && DeviceEntry.paths.contains(parts[0])
+                    ? "\(parts[0])=" + absolute(parts[1]) : setting
             }
             ask("device-add " + ([name, model] + all).map(word).joined(separator: " "), site)
         }

@@ -42,7 +42,9 @@ public struct LoadPlan: Sendable {
         }
         if entry.group?.stamp == K_STAMP_DRIVER {
             for (index, var device) in manifest.devices.enumerated() {
-                device.settings["image"] = device.settings["image"].map { tree.beside(manifest.file, $0) }
+                for key in DeviceEntry.paths {
+                    device.settings[key] = device.settings[key].map { tree.beside(manifest.file, $0) }
+                }
                 all["device.\(String(1000 + index).dropFirst())"] = device.line
             }
         }

@@ -55,12 +55,12 @@ extension Site {
     }
 
     func deviceTable() throws(LoadError) -> String {
-        var table = TextTable(["DEVICE", "MODEL", "LINE", "DRIVER", "ACCESSES", "STRAY DMA", "FAULTS"])
+        var table = TextTable(["DEVICE", "MODEL", "LINE", "DRIVER", "ACCESSES", "STRAY DMA", "FAULTS", "NOTES"])
         for entry in try records(UInt32(DRV_DEVICE_LIST), MixBusDeviceEntry()) {
             table.add([
                 fieldText(entry.name), fieldText(entry.model), "\(entry.line)",
                 entry.removed != 0 ? "removed" : dash(fieldText(entry.driver)), "\(entry.accesses)", "\(entry.strays)",
-                dash(fieldText(entry.faults)),
+                dash(fieldText(entry.faults)), dash(fieldText(entry.notes)),
             ])
         }
         return table.text

@@ -76,8 +76,10 @@ public struct MountEntry: Sendable, Equatable {
 public struct DeviceEntry: Sendable, Equatable {
     public var name: String
     public var model: String
-    /// The model's own settings; an image is a file beside the manifest.
+    /// The model's own settings.
     public var settings: [String: String]
+    /// Those that are files, from the manifest's directory.
+    public static let paths = ["image", "pcap", "far"]
 }
 
 /// A driver that is loaded when the servers have started.

@@ -174,7 +174,14 @@ extension DeviceEntry {
             throw section.place("model").error("\"\(model)\" is no model", "a model such as \"virtio-blk\" would do")
         }
         settings = [:]
-        if let image = try section.string("image", "a file") { settings["image"] = image }
+        for key in Self.paths { settings[key] = try section.string(key, "a file") }
+        settings["cable"] = try section.string("cable", "a name such as \"c0\"")
+        settings["address"] = try section.string("address", "an address such as \"52:54:00:12:34:56\"")
+        for (key, range) in [("mtu", 68...9216), ("columns", 1...1000), ("rows", 1...1000)]
+            as [(String, ClosedRange<Int64>)]
+        {
+            settings[key] = try section.count(key, range).map { "\($0)" }
+        }
         if let size = try section.size("size") { settings["size"] = "\(size)" }
         if let line = try section.count("line", 0...255) { settings["line"] = "\(line)" }
         if try section.flag("readonly") == true { settings["readonly"] = "yes" }

@@ -4,4 +4,7 @@
 #include <stdint.h>
 /* fallocate(2), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. */
 int32_t bus_punch(int32_t descriptor, int64_t offset, int64_t size);
+/* pipe2(2) and accept4(2), closed at exec and never waiting. */
+int32_t bus_pipe(int32_t ends[2]);
+int32_t bus_accept(int32_t listener);
 #endif

@@ -61,6 +61,8 @@ int32_t drv_call_read(DrvSelf *self, const DrvCharOps *ops, void *instance, void
 int32_t drv_call_write(DrvSelf *self, const DrvCharOps *ops, void *instance, const void *bytes, uint32_t count, uint64_t offset, DrvFault *fault);
 int32_t drv_call_control(DrvSelf *self, const DrvCharOps *ops, void *instance, uint32_t command, void *data, uint32_t size, DrvFault *fault);
 int32_t drv_call_output(DrvSelf *self, const DrvTtyOps *ops, void *instance, const void *bytes, uint32_t count, DrvFault *fault);
+int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t baud, uint32_t cflag, DrvFault *fault);
+int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint16_t *rows, uint16_t *columns, DrvFault *fault);
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault);
 int32_t drv_call_send(DrvSelf *self, const DrvNetOps *ops, void *instance, const void *frame, uint32_t count, DrvFault *fault);
 int32_t drv_call_clock_get(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t *seconds, DrvFault *fault);

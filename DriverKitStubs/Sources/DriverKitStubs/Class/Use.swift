@@ -113,8 +113,23 @@ extension DriverServer {
                 drv_call_output(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
             }
             return result >= 0 ? Int64(min(result, Int32(clamping: body.count))) : DriverError(result).diag
+        case DRV_TTY_SETTINGS: return setLine(registration, &exchange)
         default: return 0
         }
+    }
+
+    /// The line as termios(3) wants it; the answer has the window of lines that have one.
+    private func setLine(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
+        let (baud, cflag) = (exchange.request.arg.1, exchange.request.arg.2)
+        var (rows, columns): (UInt16, UInt16) = (0, 0)
+        let result = registration.call(DrvTtyOps.self) { own, ops, instance, fault in
+            if drv_call_window(own, ops, instance, &rows, &columns, &fault) < 0 { (rows, columns) = (0, 0) }
+            if fault.signal != 0 { return DRV_EIO }
+            return drv_call_settings(
+                own, ops, instance, UInt32(truncatingIfNeeded: baud), UInt32(truncatingIfNeeded: cflag), &fault)
+        }
+        (exchange.reply.value.0, exchange.reply.value.1) = (UInt64(rows), UInt64(columns))
+        return result >= 0 || result == DRV_ENOTSUP ? 0 : DriverError(result).diag
     }
 
     private func useEntropy(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {

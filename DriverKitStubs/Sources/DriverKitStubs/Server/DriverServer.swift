@@ -16,6 +16,7 @@ final class DriverServer: @unchecked Sendable {
     private var drivers: [String: DriverObject] = [:]
     private var registrations: [UInt64: Registration] = [:]
     private var lastHandle: UInt64 = 0
+    private let cables = Cables()
     private var lines: [UInt32: Int] = [:]
     private let lineLock = Lock()
     /// One load or unload at a time.
@@ -37,7 +38,7 @@ final class DriverServer: @unchecked Sendable {
             var description = try DeviceDescription(text)
             let wanted = description.settings.removeValue(forKey: "line")
             let faults = description.settings.removeValue(forKey: "faults")
-            let model = try description.makeModel()
+            let model = try description.makeModel(cables)
             if let unknown = description.settings.keys.min() {
                 throw DeviceProblem("\(description.name): \(description.model) has no setting \"\(unknown)\"")
             }
@@ -59,6 +60,10 @@ final class DriverServer: @unchecked Sendable {
                 return true
             }
             guard isNew else { throw DeviceProblem("there is a device \"\(device.name)\" already") }
+            do throws(DeviceProblem) { try device.plug() } catch {
+                forget(device)
+                throw error
+            }
             offer(device)
             return .success(device)
         } catch {
@@ -68,7 +73,10 @@ final class DriverServer: @unchecked Sendable {
 
     func device(_ name: String) -> BusDevice? { lock.with { devices[name] } }
     var allDevices: [BusDevice] { lock.with { devices.values.sorted { $0.name < $1.name } } }
-    func forget(_ device: BusDevice) { lock.with { devices[device.name] = nil } }
+    func forget(_ device: BusDevice) {
+        lock.with { devices[device.name] = nil }
+        device.remove()
+    }
 
     // MARK: drivers
 
@@ -144,6 +152,7 @@ final class DriverServer: @unchecked Sendable {
             nucleus.portDelete(nil, made.port)
         }
         for driver in allDrivers { driver.shutdown() }
+        for device in allDevices { device.remove() }
         timeouts.stop()
         sweeper.stop()
     }
@@ -163,4 +172,5 @@ extension DriverServer: BusHost {
 
     func spurious(_ line: UInt32) { nucleus.svIntrTrigger(line, K_INTR_EDGE) }
     func report(_ line: String) { nucleus.sysLog(1, line) }
+    func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool { nucleus.startThread(name, body) }
 }

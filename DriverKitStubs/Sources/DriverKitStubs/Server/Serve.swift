@@ -139,6 +139,7 @@ extension DriverServer {
             entry.removed = status.isRemoved ? 1 : 0
             (entry.accesses, entry.strays) = (status.accesses, status.strays)
             copyText(status.faults, &entry.faults)
+            copyText(status.notes, &entry.notes)
             return entry
         }
     }

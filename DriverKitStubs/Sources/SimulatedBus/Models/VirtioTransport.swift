@@ -15,6 +15,7 @@ class VirtioTransport: DeviceModel {
     private static let most: UInt16 = 256
     private var status: UInt32 = 0
     private var interrupts: UInt32 = 0
+    private var generation: UInt32 = 0  // of the configuration space (section 2.5.1)
     private(set) var accepted: UInt64 = 0
     private var selected: (device: UInt32, driver: UInt32, queue: UInt32) = (0, 0, 0)
     private lazy var queues = [VirtQueue](repeating: VirtQueue(), count: queueCount)
@@ -43,7 +44,7 @@ class VirtioTransport: DeviceModel {
         case 0x044: return queue?.isReady == true ? 1 : 0
         case 0x060: return UInt64(interrupts)
         case 0x070: return UInt64(status)
-        case 0x0fc: return 0
+        case 0x0fc: return UInt64(generation)
         default: return 0
         }
     }
@@ -117,12 +118,31 @@ class VirtioTransport: DeviceModel {
         }
     }
 
+    /// As `next`, without taking it: `skip` does.
+    func peek(_ queue: Int, _ bus: DeviceBus) -> VirtChain? {
+        let seen = queues[queue].seen
+        defer { queues[queue].seen = seen }
+        return next(queue, bus)
+    }
+
+    func skip(_ queue: Int) { queues[queue].seen &+= 1 }
+
+    func isReady(_ queue: Int) -> Bool { isRunning && queues[queue].isReady }
     func hasNext(_ queue: Int, _ bus: DeviceBus) -> Bool { queues[queue].hasNext(bus) }
 
     /// Gives a chain back with `written` bytes put into it.
     func done(_ chain: VirtChain, _ queue: Int, written: UInt32, _ bus: DeviceBus) {
         guard queues[queue].put(chain.head, written, bus) else { return fail(bus) }
+        guard queues[queue].wantsInterrupt(bus) else { return }
         interrupts |= 1
+        bus.interrupt(true)
+    }
+
+    /// The configuration space says something else than before (section 2.3).
+    func configurationChanged(_ bus: DeviceBus) {
+        generation &+= 1
+        guard isRunning else { return }
+        interrupts |= 2
         bus.interrupt(true)
     }
 
@@ -134,6 +154,11 @@ class VirtioTransport: DeviceModel {
     }
 
     func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int { bytes.count }
+    func arrived(_ bus: DeviceBus) {}
+    func plugged(_ device: BusDevice) throws(DeviceProblem) {}
+    func settle() {}
+    func unplugged() {}
+    var notes: String { "" }
 }
 
 /// A chain of descriptors: what the device reads, then what it writes.
@@ -155,6 +180,25 @@ struct VirtChain {
             if count == 0 { break }
             UnsafeMutableRawBufferPointer(rebasing: target[done..<done + count])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: part[skip..<skip + count]))
+            done += count
+            skip = 0
+        }
+        return done
+    }
+
+    /// Copies into the writable part, from `offset` on; how many bytes there was room for.
+    func write(_ source: UnsafeRawBufferPointer, at offset: Int = 0) -> Int {
+        var skip = offset
+        var done = 0
+        for part in writable {
+            if skip >= part.count {
+                skip -= part.count
+                continue
+            }
+            let count = min(part.count - skip, source.count - done)
+            if count == 0 { break }
+            UnsafeMutableRawBufferPointer(rebasing: part[skip..<skip + count])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
             done += count
             skip = 0
         }
@@ -193,6 +237,7 @@ struct VirtQueue {
     mutating func next(_ bus: DeviceBus) throws -> VirtChain? {
         let index = try word(UInt16.self, available &+ 2, bus)
         if index == seen { return nil }
+        guard index &- seen <= size else { throw Nonsense() }
         let head = try word(UInt16.self, available &+ 4 &+ UInt64(seen % size) * 2, bus)
         seen &+= 1
         var chain = VirtChain(head: head)
@@ -215,6 +260,12 @@ struct VirtQueue {
             at = try word(UInt16.self, place &+ 14, bus)
         }
         throw Nonsense()
+    }
+
+    /// VIRTQ_AVAIL_F_NO_INTERRUPT (section 2.7.7).
+    func wantsInterrupt(_ bus: DeviceBus) -> Bool {
+        guard let flags = try? word(UInt16.self, available, bus) else { return true }
+        return flags & 1 == 0
     }
 
     /// False where the driver's memory is not there.

@@ -82,7 +82,7 @@ struct AttachedTable {
     mutating func remove(_ device: AttachedDevice) { devices[device.handle] = nil }
 
     /// Numbers as Documentation/admin-guide/devices.txt of Linux gives them, where it has any: 259 block extended, 4 serial from
-    /// minor 64, 10 miscellaneous with 183 for the random source, 254 and 240 for local use.
+    /// minor 64, 229 consoles, 10 miscellaneous with 183 for the random source, 254 and 240 for local use.
     func node(_ class_: AttachedDevice.Class, _ name: String) -> DeviceNode? {
         func free(_ major: UInt32, _ range: Range<UInt32>) -> UInt32? {
             range.first { minor in device(node: deviceKey(major, minor)) == nil }
@@ -90,6 +90,7 @@ struct AttachedTable {
         let (major, range, mode, gid): (UInt32, Range<UInt32>, UInt32, UInt32)
         switch class_ {
         case .block: (major, range, mode, gid) = (259, 0..<4096, S_IFBLK | 0o660, 6)
+        case .tty where name.hasPrefix("hvc"): (major, range, mode, gid) = (229, 0..<64, S_IFCHR | 0o660, 20)
         case .tty: (major, range, mode, gid) = (4, 64..<256, S_IFCHR | 0o660, 20)
         case .entropy: (major, range, mode, gid) = (10, name == "hwrng" ? 183..<184 : 200..<256, S_IFCHR | 0o600, 0)
         case .clock: (major, range, mode, gid) = (254, 0..<256, S_IFCHR | 0o600, 0)

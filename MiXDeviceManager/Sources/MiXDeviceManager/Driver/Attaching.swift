@@ -98,7 +98,11 @@ final class SerialLine: FarSide {
     var outputPending: Bool { state.withLock { $0.writing || !$0.unsent.isEmpty } }
     func opened(_ terminal: Terminal) {
         let (baud, cflag) = terminal.state.withLock { ($0.line.termios.ospeed, $0.line.termios.cflag) }
-        _ = manager.driverCall(DRV_TTY_SETTINGS, device, arg: (UInt64(baud), UInt64(cflag)))
+        let answer = manager.driverCall(DRV_TTY_SETTINGS, device, arg: (UInt64(baud), UInt64(cflag)))
+        // The window of a console, until somebody knows it better.
+        let window = Terminal.Window(
+            rows: UInt16(clamping: answer.reply.value.0), columns: UInt16(clamping: answer.reply.value.1))
+        if answer.diag >= 0 { terminal.state.withLock { if $0.window == Terminal.Window() { $0.window = window } } }
         ready(terminal)
     }
     func closed(_ terminal: Terminal, last: Bool) {}

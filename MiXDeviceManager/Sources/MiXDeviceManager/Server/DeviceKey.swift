@@ -33,7 +33,7 @@ enum DeviceKey {
         case Self.terminalBase >> 32: self = .terminal(low)
         case Self.masterBase >> 32: self = .master(low)
         case Self.attachedBase >> 32: self = .attached(key.object & 0xffff_ffff)
-        case 4, 10, 240, 254, 259: self = .attachedNode(key.object)
+        case 4, 10, 229, 240, 254, 259: self = .attachedNode(key.object)
         default: return nil
         }
     }

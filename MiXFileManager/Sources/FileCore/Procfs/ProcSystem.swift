@@ -105,7 +105,7 @@ enum ProcSystem {
                 characters.insert(number.rdev >> 32)
             }
         }
-        let known: [UInt64: String] = [1: "mem", 4: "tty", 5: "/dev/tty", 10: "misc", 136: "pts"]
+        let known: [UInt64: String] = [1: "mem", 4: "tty", 5: "/dev/tty", 10: "misc", 136: "pts", 229: "hvc"]
         func lines(_ majors: Set<UInt64>) -> String {
             majors.sorted().map { major in
                 let number = String(major)

@@ -11,7 +11,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     let key: MixKey
     private let kind: UInt32
     let inode: UInt64
-    /// By its number: /dev/console, /dev/tty, or a pseudo-terminal's slave.
+    /// By its number: /dev/console, /dev/tty, a serial line, a console, or a pseudo-terminal's slave.
     private let isTerminal: Bool
     let offset = Mutex<Int64>(0)
     private let source = PollSource()
@@ -31,7 +31,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         key = reply.key
         kind = reply.mode
         inode = reply.ino
-        isTerminal = reply.mode & FileMode.typeMask == FileMode.character && [4, 5, 136].contains(reply.devMajor)
+        isTerminal = reply.mode & FileMode.typeMask == FileMode.character && [4, 5, 136, 229].contains(reply.devMajor)
         super.init(manager, flags: flags)
     }
 

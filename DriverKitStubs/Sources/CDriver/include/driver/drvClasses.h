@@ -58,14 +58,22 @@ typedef struct DrvTtyOps {
     /* How many bytes the line took: fewer, and ttyReady when there is room again. */
     int32_t (*output)(void *instance, const void *bytes, uint32_t count);
     int32_t (*settings)(void *instance, uint32_t baud, uint32_t cflag); /* termios(3) c_cflag */
+    int32_t (*window)(void *instance, uint16_t *rows, uint16_t *columns); /* its size, where the line has a window */
 } DrvTtyOps;
 
-/* --- net: frames without FCS; input arrives by DrvServices.netInput --- */
-typedef struct DrvNetInfo { uint32_t size; uint8_t address[6]; uint16_t mtu; } DrvNetInfo;
+/* --- net: Ethernet frames without FCS; input arrives by DrvServices.netInput --- */
+typedef struct DrvNetInfo {
+    uint32_t size;
+    uint8_t address[6];
+    uint16_t mtu;
+    uint32_t flags;             /* DRV_NET_UP. Behind the 12 bytes that were first: look at `size` before writing it */
+} DrvNetInfo;
+#define DRV_NET_UP 1u           /* there is a far end; charReady when that changes */
 typedef struct DrvNetOps {
     uint32_t size;
     int32_t (*info)(void *instance, DrvNetInfo *info);
-    int32_t (*send)(void *instance, const void *frame, uint32_t count); /* DRV_OK, or DRV_EAGAIN while the ring is full */
+    /* DRV_OK, or DRV_EAGAIN while the ring is full: then charReady when it is worth asking again. */
+    int32_t (*send)(void *instance, const void *frame, uint32_t count);
 } DrvNetOps;
 
 /* --- clock --- */

@@ -23,7 +23,7 @@
 #define DRV_FLUSH 414u
 #define DRV_DISCARD 415u    /* offset, size */
 #define DRV_CONTROL 416u    /* arg[1] = command, body = in-struct, size = room: body = out-struct */
-#define DRV_TTY_SETTINGS 417u /* arg[1] = baud, arg[2] = c_cflag */
+#define DRV_TTY_SETTINGS 417u /* arg[1] = baud, arg[2] = c_cflag: value[0], value[1] = rows, columns of its window; 0: it has none */
 
 /* From the drivers' home to the Device Manager (group K_STAMP_DEVICE). */
 #define DEV_ATTACH 330u     /* called. arg[0] = handle, arg[1] = DRV_CLASS_*, body = name NUL */
@@ -45,5 +45,6 @@ typedef struct MixBusDeviceEntry {
     uint32_t line, removed;
     uint64_t accesses, strays;
     char faults[128];
+    char notes[192];            /* what its model says of itself, such as the frames of a link */
 } MixBusDeviceEntry;
 #endif

@@ -45,6 +45,7 @@ class Shell:
         self.name = f"drivers-{privilege}-{os.getpid()}"
         sitelib.MANIFEST = manifest(privilege, bus, drivers)
         self.log_file = SCRATCH / f"log-{privilege}"
+        self.log_file.unlink(missing_ok=True)
         self.site = Site([places.BUSYBOX, "sh", "-c", SHELL],
                          options=["--name", self.name, "--log", "info", "--log", str(self.log_file)])
         self("true")  # it is up

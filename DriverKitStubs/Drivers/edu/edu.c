@@ -8,13 +8,13 @@ DRV_NOTE("edu", "1.0.0");
 enum { IDENTITY = 0x00, LIVENESS = 0x04, FACTORIAL = 0x08, STATUS = 0x20, INTERRUPTS = 0x24, ACKNOWLEDGE = 0x64,
        DMA_SOURCE = 0x80, DMA_DESTINATION = 0x88, DMA_COUNT = 0x90, DMA_COMMAND = 0x98, BUFFER = 0x40000 };
 #define EDU_COPY 0xd0004501u    /* _IOWR('E', 1, char[4096]) */
+#define LOOK_AGAIN 10000000u    /* nanoseconds until the device is looked at without an interrupt */
 
 typedef struct Edu {
     const DrvServices *s;
-    DrvHandle device, intr, dma;
+    DrvHandle device, intr, dma, timeout;
     void *memory;
     uint64_t bus;
-    uint32_t done;              /* interrupts since the last command */
     char answer[16];
     uint32_t size, taken;       /* of the answer */
     int working;                /* the device has not answered yet */
@@ -23,9 +23,8 @@ typedef struct Edu {
 static int32_t interrupt(void *cookie) {
     Edu *e = cookie;
     uint32_t bits = e->s->load32(e->s->self, INTERRUPTS);
-    if (bits == 0) return BUS_INTR_UNCLAIMED;   /* somebody else's, on a shared line */
+    if (bits == 0 || bits == ~0u) return BUS_INTR_UNCLAIMED;     /* another's, on a shared line; or the device is gone */
     e->s->store32(e->s->self, ACKNOWLEDGE, bits);
-    e->done |= bits;
     if (bits & 1) {
         uint32_t value = e->s->load32(e->s->self, FACTORIAL);
         char digits[16];
@@ -39,6 +38,14 @@ static int32_t interrupt(void *cookie) {
         e->s->charReady(e->s->self, e->device);
     }
     return BUS_INTR_CLAIMED;
+}
+
+/* An interrupt that was lost, or whose line is masked, costs time and not the answer. */
+static void lookAgain(void *cookie) {
+    Edu *e = cookie;
+    e->timeout = 0;
+    interrupt(e);
+    if (e->working) e->s->timeoutSet(e->s->self, lookAgain, e, LOOK_AGAIN, &e->timeout);
 }
 
 static int32_t readAnswer(void *instance, void *bytes, uint32_t count, uint64_t offset) {
@@ -65,14 +72,20 @@ static int32_t writeNumber(void *instance, const void *bytes, uint32_t count, ui
     e->size = e->taken = 0;
     e->working = 1;
     e->s->store32(e->s->self, FACTORIAL, value);
+    if (!e->timeout) e->s->timeoutSet(e->s->self, lookAgain, e, LOOK_AGAIN, &e->timeout);
     return (int32_t)count;
 }
 
-static void transfer(Edu *e, uint64_t source, uint64_t destination, uint64_t command) {
+static int32_t transfer(Edu *e, uint64_t source, uint64_t destination, uint64_t command) {
     e->s->store64(e->s->self, DMA_SOURCE, source);
     e->s->store64(e->s->self, DMA_DESTINATION, destination);
     e->s->store64(e->s->self, DMA_COUNT, 4096);
     e->s->store64(e->s->self, DMA_COMMAND, command);
+    for (int i = 0; i < 100; i++) {             /* bounded: a device that never ends is not waited for */
+        if (!(e->s->load64(e->s->self, DMA_COMMAND) & 1)) return DRV_OK;
+        e->s->busyWait(e->s->self, 10000);
+    }
+    return DRV_EIO;
 }
 
 static int32_t control(void *instance, uint32_t command, void *data, uint32_t size) {
@@ -80,11 +93,11 @@ static int32_t control(void *instance, uint32_t command, void *data, uint32_t si
     if (command != EDU_COPY) return DRV_ENOTSUP;
     if (size != 4096) return DRV_EINVAL;
     memcpy(e->memory, data, 4096);
-    transfer(e, e->bus, BUFFER, 1);             /* to the device */
+    int32_t result = transfer(e, e->bus, BUFFER, 1);                            /* to the device */
     memset(e->memory, 0, 4096);
-    transfer(e, BUFFER, e->bus, 1 | 2);         /* and back */
-    memcpy(data, e->memory, 4096);
-    return DRV_OK;
+    if (result >= 0) result = transfer(e, BUFFER, e->bus, 1 | 2);               /* and back */
+    if (result >= 0) memcpy(data, e->memory, 4096);
+    return result;
 }
 
 static const DrvCharOps ops = { sizeof ops, readAnswer, writeNumber, control };
@@ -101,6 +114,7 @@ static int32_t unload(void *instance) {
         if (result < 0) return result;
     }
     s->store32(s->self, STATUS, 0);
+    if (e->timeout) s->timeoutCancel(s->self, e->timeout);
     if (e->intr) s->intrDetach(s->self, e->intr);
     if (e->dma) s->dmaFree(s->self, e->dma);
     s->memFree(s->self, e);

@@ -19,17 +19,16 @@ const DrvNote drv_object_note = { 7, 64, 0x43484f52u, "CHORUS", 3, MAJOR, MINOR,
 #ifdef UNDEFINED
 extern int no_such_function(void);
 #endif
-#ifdef CONSTRUCTOR
-static int constructed;
-__attribute__((constructor)) static void construct(void) { constructed = 1; }
-#endif
-
 enum { FACTORIAL = 0x08, STATUS = 0x20, INTERRUPTS = 0x24, ACKNOWLEDGE = 0x64 };
 
 typedef struct Torture { const DrvServices *s; DrvHandle device, intr, dma; void *memory; uint64_t bus; } Torture;
 
 static volatile int *const nowhere = (volatile int *)8;
 static volatile int zero;
+
+#ifdef CONSTRUCTOR
+__attribute__((constructor)) static void construct(void) { *nowhere = 1; }
+#endif
 
 static int eat(int depth) {
     volatile char room[4096];

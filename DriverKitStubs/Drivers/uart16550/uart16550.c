@@ -8,23 +8,27 @@ DRV_NOTE("uart16550", "1.0.0");
 enum { DATA = 0, ENABLE = 1, CAUSE = 2, QUEUES = 2, LINE = 3, MODEM = 4, STATUS = 5 };
 enum { E_INPUT = 1, E_OUTPUT = 2, E_LINE = 4, S_INPUT = 1, S_OUTPUT = 0x20, L_8BITS = 3, L_DIVISOR = 0x80, M_OUT2 = 8, M_READY = 3 };
 
+/* Nanoseconds until the port is looked at without an interrupt; and while there are none. */
+enum { LOOK_AGAIN = 100000000, LOOK_OFTEN = 5000000 };
+
 typedef struct Uart {
     const DrvServices *s;
-    DrvHandle device, intr;
+    DrvHandle device, intr, timeout;
+    uint64_t patience;
     unsigned char output[1024]; /* a ring */
     uint32_t head, tail;
 } Uart;
 
+/* As much as the queue holds: the far end may have no more room than that. */
 static void send(Uart *u) {
     const DrvServices *s = u->s;
-    while (u->head != u->tail && s->load8(s->self, STATUS) & S_OUTPUT) {
+    for (int i = 0; i < 16 && u->head != u->tail && s->load8(s->self, STATUS) & S_OUTPUT; i++) {
         s->store8(s->self, DATA, u->output[u->tail++ % sizeof u->output]);
     }
     s->store8(s->self, ENABLE, E_INPUT | E_LINE | (u->head != u->tail ? E_OUTPUT : 0));
 }
 
-static int32_t interrupt(void *cookie) {
-    Uart *u = cookie;
+static int32_t serve(Uart *u) {
     const DrvServices *s = u->s;
     int32_t claimed = BUS_INTR_UNCLAIMED;
     for (int rounds = 0; rounds < 64; rounds++) {       /* bounded: a stuck port is not ours to wait for */
@@ -43,12 +47,32 @@ static int32_t interrupt(void *cookie) {
     return claimed;
 }
 
+static int32_t interrupt(void *cookie) {
+    Uart *u = cookie;
+    int32_t claimed = serve(u);
+    if (claimed == BUS_INTR_CLAIMED) u->patience = LOOK_AGAIN;
+    return claimed;
+}
+
+/* A byte whose interrupt was lost does not wait for the next one. */
+static void lookAgain(void *cookie) {
+    Uart *u = cookie;
+    serve(u);
+    u->s->timeoutSet(u->s->self, lookAgain, u, u->patience, &u->timeout);
+}
+
+static void event(void *instance, uint32_t event) {
+    Uart *u = instance;
+    if (event == DRV_EVENT_DEFECTIVE) u->patience = LOOK_OFTEN;
+}
+
 static int32_t output(void *instance, const void *bytes, uint32_t count) {
     Uart *u = instance;
     const unsigned char *from = bytes;
     uint32_t taken = 0;
     while (taken < count && u->head - u->tail < sizeof u->output) u->output[u->head++ % sizeof u->output] = from[taken++];
     send(u);
+    serve(u);
     return (int32_t)taken;
 }
 
@@ -78,6 +102,7 @@ static int32_t unload(void *instance) {
     }
     s->store8(s->self, ENABLE, 0);
     s->store8(s->self, MODEM, 0);
+    if (u->timeout) s->timeoutCancel(s->self, u->timeout);
     if (u->intr) s->intrDetach(s->self, u->intr);
     s->memFree(s->self, u);
     return DRV_OK;
@@ -88,10 +113,12 @@ static int32_t init(const DrvServices *s, void **instance) {
     Uart *u = s->memAlloc(s->self, sizeof *u);
     if (!u) return DRV_ENOMEM;
     u->s = s;
+    u->patience = LOOK_AGAIN;
     s->store8(s->self, ENABLE, 0);
     s->store8(s->self, LINE, L_8BITS);
     s->store8(s->self, QUEUES, 0xc7);
     int32_t result = s->intrAttach(s->self, 0, 30, interrupt, u, &u->intr);
+    if (result >= 0) result = s->timeoutSet(s->self, lookAgain, u, LOOK_AGAIN, &u->timeout);
     if (result >= 0) result = s->deviceInfo(s->self, &info);
     if (result >= 0) {
         result = s->deviceRegister(s->self, DRV_CLASS_TTY, info.name, &ops, &u->device);
@@ -110,4 +137,4 @@ static int32_t probe(const DrvServices *s) {
 
 static const DrvMatch match[] = { { "ns16550a", 0 } };
 const DrvDriver drv_driver = { sizeof drv_driver, DRV_ABI_MAJOR, DRV_ABI_MINOR, "uart16550", "serial ports",
-                               match, 1, probe, init, unload, NULL };
+                               match, 1, probe, init, unload, event };

@@ -8,7 +8,8 @@ enum { F_READONLY = 1u << 5, F_FLUSH = 1u << 9, F_DISCARD = 1u << 13 };
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_DISCARD = 11 };
 #define DEPTH 32u               /* requests at a time: three descriptors each */
 #define MOST 256u               /* sectors of one request */
-#define LOOK_AGAIN 50000000u    /* nanoseconds until the ring is looked at without an interrupt */
+#define LOOK_AGAIN 20000000u    /* nanoseconds until the ring is looked at without an interrupt */
+#define LOOK_OFTEN 1000000u     /* while there are none */
 
 typedef struct Head { uint32_t type, reserved; uint64_t sector; } Head;
 typedef struct Discard { uint64_t sector; uint32_t count, flags; } Discard;
@@ -28,9 +29,10 @@ typedef struct Disk {
     Slot *slots;
     uint64_t slotsBus, dataBus;
     unsigned char *data;        /* DEPTH * MOST * 512 */
-    struct { DrvHandle request; void *to; uint32_t size; int used; } pending[DEPTH];
+    struct { DrvHandle request; void *to; uint32_t size; int used; } pending[DEPTH];   /* size: of what the device puts there */
     uint8_t slotOf[VQ_SIZE];    /* by head of the chain */
     uint32_t inFlight;
+    uint64_t patience;          /* nanoseconds: LOOK_AGAIN, LOOK_OFTEN */
 } Disk;
 
 static void collect(Disk *d) {
@@ -40,6 +42,7 @@ static void collect(Disk *d) {
         uint32_t slot = d->slotOf[head];
         if (slot >= DEPTH || !d->pending[slot].used) continue;  /* the device names one twice */
         uint8_t status = d->slots[slot].status;
+        if (d->pending[slot].to && written < d->pending[slot].size + 1) status = 1;    /* less than was asked for */
         if (status == 0 && d->pending[slot].to) memcpy(d->pending[slot].to, d->data + slot * MOST * 512, d->pending[slot].size);
         d->pending[slot].used = 0;
         d->inFlight--;
@@ -51,7 +54,7 @@ static void lookAgain(void *cookie) {
     Disk *d = cookie;
     d->timeout = 0;
     collect(d);
-    if (d->inFlight > 0) d->s->timeoutSet(d->s->self, lookAgain, d, LOOK_AGAIN, &d->timeout);
+    if (d->inFlight > 0) d->s->timeoutSet(d->s->self, lookAgain, d, d->patience, &d->timeout);
 }
 
 static int32_t interrupt(void *cookie) {
@@ -59,6 +62,7 @@ static int32_t interrupt(void *cookie) {
     uint32_t bits = d->s->load32(d->s->self, VM_INTERRUPTS);
     if (bits == 0 || bits == ~0u) return BUS_INTR_UNCLAIMED;
     d->s->store32(d->s->self, VM_ACKNOWLEDGE, bits);
+    d->patience = LOOK_AGAIN;
     collect(d);
     return BUS_INTR_CLAIMED;
 }
@@ -121,8 +125,14 @@ static int32_t submit(void *instance, const DrvBlockRequest *r) {
     d->slotOf[head] = (uint8_t)slot;
     d->inFlight++;
     d->s->store32(d->s->self, VM_NOTIFY, 0);
-    if (!d->timeout) d->s->timeoutSet(d->s->self, lookAgain, d, LOOK_AGAIN, &d->timeout);
+    if (!d->timeout) d->s->timeoutSet(d->s->self, lookAgain, d, d->patience, &d->timeout);
     return DRV_OK;
+}
+
+/* Its line is masked: what the device has done is seen by looking, until an interrupt comes again. */
+static void event(void *instance, uint32_t event) {
+    Disk *d = instance;
+    if (event == DRV_EVENT_DEFECTIVE) d->patience = LOOK_OFTEN;
 }
 
 static const DrvBlockOps ops = { sizeof ops, geometry, submit };
@@ -165,6 +175,7 @@ static int32_t init(const DrvServices *s, void **instance) {
     Disk *d = s->memAlloc(s->self, sizeof *d);
     if (!d) return DRV_ENOMEM;
     d->s = s;
+    d->patience = LOOK_AGAIN;
     int32_t result = start(d);
     if (result < 0) unload(d);
     *instance = d;
@@ -173,4 +184,4 @@ static int32_t init(const DrvServices *s, void **instance) {
 
 static const DrvMatch match[] = { { "virtio-mmio", 2 } };
 const DrvDriver drv_driver = { sizeof drv_driver, DRV_ABI_MAJOR, DRV_ABI_MINOR, "virtio-blk", "virtio disks",
-                               match, 1, NULL, init, unload, NULL };
+                               match, 1, NULL, init, unload, event };

@@ -1,29 +1,37 @@
-import Glibc
+import Synchronization
 
 /// A device on the bus: a model, its interrupt line, and the memory that it may reach.
 package final class BusDevice: @unchecked Sendable {
-    // Sendable: everything that changes is reached with `lock` held.
+    // Sendable: everything that changes is reached with `lock` held, or atomic.
     package let name: String
     package let line: UInt32
     private let model: any DeviceModel
     private let host: any BusHost
+    private let trace: BusTrace
     private let lock = Lock()
     private var windows: [UInt64: DmaMemory] = [:]
     private var nextAddress: UInt64 = 0x1000_0000
     private var asserted = false  // by the model
+    private var stuck = false  // raised whatever the model says, until the device is reset
     private var gates = 0  // handlers that are masked; the device raises nothing meanwhile
     private var raised = false  // on the line
     private var removed = false
+    private var unplugged = false  // the model knows
     private var settles = false
     package private(set) var faults: Faults?
     private var accesses: UInt64 = 0
     private var strays: UInt64 = 0
+    private var straysAreTold = false  // of this driver's; the log is not for every one
+    private let quieted = Atomic<UInt64>(0)
 
-    package init(name: String, line: UInt32, model: any DeviceModel, host: any BusHost) {
+    package init(
+        name: String, line: UInt32, model: any DeviceModel, host: any BusHost, trace: BusTrace = BusTrace()
+    ) {
         self.name = name
         self.line = line
         self.model = model
         self.host = host
+        self.trace = trace
     }
 
     package var kind: String { model.kind }
@@ -46,21 +54,31 @@ package final class BusDevice: @unchecked Sendable {
 
     package func setFaults(_ faults: Faults?) { lock.with { self.faults = faults } }
 
+    func lockedFails(_ kind: Faults.Kind) -> Bool {
+        guard let faults, faults.strikes(kind) else { return false }
+        trace.add(.fault, name, text: kind.rawValue)
+        return true
+    }
+
     // MARK: registers
 
     /// All ones where there is nothing.
     package func load(_ offset: UInt32, _ width: UInt32) -> UInt64 {
         lock.with {
             accesses &+= 1
-            guard inside(offset, width), !removed else { return .max }
-            return model.load(offset, width, DeviceBus(device: self))
+            guard inside(offset, width), lockedIsThere() else { return .max }
+            let value = model.load(offset, width, DeviceBus(device: self))
+            trace.add(.load, name, at: UInt64(offset), width, value)
+            return value
         }
     }
 
     package func store(_ offset: UInt32, _ width: UInt32, _ value: UInt64) {
         let settles = lock.with {
             accesses &+= 1
-            guard inside(offset, width), !removed else { return false }
+            guard inside(offset, width), lockedIsThere() else { return false }
+            // First what was done, then what came of it.
+            trace.add(.store, name, at: UInt64(offset), width, value)
             model.store(offset, width, value, DeviceBus(device: self))
             return lockedSettles()
         }
@@ -69,6 +87,15 @@ package final class BusDevice: @unchecked Sendable {
 
     private func inside(_ offset: UInt32, _ width: UInt32) -> Bool {
         offset % width == 0 && UInt64(offset) + UInt64(width) <= UInt64(model.registerSize)
+    }
+
+    private func lockedIsThere() -> Bool {
+        guard !removed else { return false }
+        guard let faults, faults.removes() else { return true }
+        trace.add(.fault, name, text: Faults.Kind.surpriseRemoval.rawValue)
+        lockedRemove()
+        host.isGone(self)
+        return false
     }
 
     package func input(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -95,8 +122,10 @@ package final class BusDevice: @unchecked Sendable {
     /// As after power-on; without a driver it raises nothing and reaches nothing.
     package func reset() {
         lock.with {
+            trace.add(.reset, name)
+            straysAreTold = false
             model.reset()
-            lockedSetLevel(false)
+            lockedLetGo()
         }
     }
 
@@ -108,29 +137,53 @@ package final class BusDevice: @unchecked Sendable {
     /// Surprise removal, and the end of every other.
     package func remove() {
         let isFirst = lock.with {
-            defer { removed = true }
-            lockedSetLevel(false)
-            return !removed
+            if !removed { lockedRemove() }
+            defer { unplugged = true }
+            return !unplugged
         }
         if isFirst { model.unplugged() }
+    }
+
+    private func lockedRemove() {
+        trace.add(.removal, name)
+        removed = true
+        lockedLetGo()
     }
 
     // MARK: interrupts
 
     func lockedSetLevel(_ level: Bool) {
+        if !level { quieted.wrappingAdd(1, ordering: .relaxed) }
         var level = level
-        if level, !asserted, faults?.strikes(.lostInterrupt) == true { level = false }
+        if level, !asserted {
+            if lockedFails(.lostInterrupt) {
+                level = false
+            } else if !stuck, lockedFails(.stuckInterrupt) {
+                stuck = true
+            }
+        }
         asserted = level
         lockedUpdateLine()
-        if !level, faults?.strikes(.spuriousInterrupt) == true { host.spurious(line) }
+        if !level, !removed, lockedFails(.spuriousInterrupt) { host.spurious(line) }
+    }
+
+    /// The device was reset: a line that was stuck falls.
+    func lockedLetGo() {
+        stuck = false
+        asserted = false
+        lockedUpdateLine()
     }
 
     private func lockedUpdateLine() {
-        let now = asserted && gates == 0 && !removed
+        let now = (asserted || stuck) && gates == 0 && !removed
         guard now != raised else { return }
         raised = now
+        trace.add(now ? .raise : .lower, name, at: UInt64(line))
         host.level(line, now)
     }
+
+    /// How often the device has said that nothing wants service any more: who serves it sees this grow.
+    package var quietings: UInt64 { quieted.load(ordering: .relaxed) }
 
     /// Counts: while a handler of the device is masked it raises nothing.
     package func gate(_ closed: Bool) {
@@ -155,16 +208,19 @@ package final class BusDevice: @unchecked Sendable {
 
     package func revoke(_ memory: DmaMemory) { lock.with { windows[memory.bus] = nil } }
 
-    func lockedMemory(_ address: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer? {
+    func lockedMemory(_ address: UInt64, _ count: Int, writes: Bool) -> UnsafeMutableRawBufferPointer? {
         for window in windows.values {
             guard address >= window.bus, count >= 0 else { continue }
             let offset = address - window.bus
             if offset <= UInt64(window.size), UInt64(count) <= UInt64(window.size) - offset {
+                trace.add(writes ? .write : .read, name, at: address, UInt32(clamping: count))
                 return UnsafeMutableRawBufferPointer(start: window.start + Int(offset), count: count)
             }
         }
         strays &+= 1
-        if strays == 1 {
+        trace.add(.stray, name, at: address, UInt32(clamping: count))
+        if !straysAreTold {
+            straysAreTold = true
             host.report(
                 "\(name): reaches for \(count) bytes at bus address 0x\(String(address, radix: 16)), which its driver did not grant"
             )
@@ -173,58 +229,14 @@ package final class BusDevice: @unchecked Sendable {
     }
 }
 
-/// Memory shared by a driver and its device.
-package final class DmaMemory: @unchecked Sendable {
-    // Sendable: constants; what is in it belongs to the driver and its device, who both treat it as shared.
-    package let start: UnsafeMutableRawPointer
-    package let size: Int
-    package let bus: UInt64
-
-    init?(_ wanted: Int, bus: UInt64) {
-        let page = 4096
-        guard wanted > 0, wanted <= 64 << 20 else { return nil }
-        let size = (wanted + page - 1) / page * page
-        // The page behind it stays inaccessible.
-        let base = mmap(nil, size + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let base, base != MAP_FAILED else { return nil }
-        mprotect(base, size, PROT_READ | PROT_WRITE)
-        start = base
-        self.size = size
-        self.bus = bus
-    }
-
-    deinit { munmap(start, size + 4096) }
-}
-
 /// What the bus needs of whoever runs it. Called with the device's lock held.
 package protocol BusHost: AnyObject, Sendable {
     /// The level that one device puts on a line; a line is raised while any device raises it.
     func level(_ line: UInt32, _ raised: Bool)
     func spurious(_ line: UInt32)
+    /// The device was pulled out in the middle of an access.
+    func isGone(_ device: BusDevice)
     func report(_ line: String)
     /// A thread for what comes from outside; false where there is none. Called without the lock.
     func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool
-}
-
-/// A plain lock; not recursive.
-package final class Lock: @unchecked Sendable {
-    // Sendable: a pthread mutex is made to be used from several threads.
-    private let raw: UnsafeMutablePointer<pthread_mutex_t>
-
-    package init() {
-        raw = .allocate(capacity: 1)
-        raw.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(raw, nil)
-    }
-
-    deinit {
-        pthread_mutex_destroy(raw)
-        raw.deallocate()
-    }
-
-    @inline(__always) package func with<Result>(_ body: () throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(raw)
-        defer { pthread_mutex_unlock(raw) }
-        return try body()
-    }
 }

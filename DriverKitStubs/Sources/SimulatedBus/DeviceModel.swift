@@ -44,13 +44,17 @@ package struct DeviceBus {
     /// The level of its interrupt line.
     func interrupt(_ raised: Bool) { device.lockedSetLevel(raised) }
 
-    /// Memory at a bus address; nil, reported, where the driver has not granted all of it.
-    func memory(_ address: UInt64, _ count: Int) -> UnsafeMutableRawBufferPointer? {
-        device.lockedMemory(address, count)
+    /// The driver has reset the device: its line falls, whatever kept it up.
+    func isReset() { device.lockedLetGo() }
+
+    /// Memory at a bus address, to be read, or written too; nil, reported, where the driver has not granted all of it.
+    func memory(_ address: UInt64, _ count: Int, writes: Bool = false) -> UnsafeMutableRawBufferPointer? {
+        device.lockedMemory(address, count, writes: writes)
     }
 
     /// The model's `settle`, when this access is over and the lock free.
     func settleLater() { device.lockedSettleLater() }
 
-    var faults: Faults? { device.faults }
+    /// Whether this goes wrong now, on purpose.
+    func fails(_ kind: Faults.Kind) -> Bool { device.lockedFails(kind) }
 }

@@ -8,9 +8,11 @@ final class FakeHost: BusHost, @unchecked Sendable {
     // Sendable: one thread in these tests.
     var raised: [UInt32: Int] = [:]
     var edges = 0
+    var gone: [String] = []
     var reports: [String] = []
     func level(_ line: UInt32, _ raised: Bool) { self.raised[line, default: 0] += raised ? 1 : -1 }
     func spurious(_ line: UInt32) { edges += 1 }
+    func isGone(_ device: BusDevice) { gone.append(device.name) }
     func report(_ line: String) { reports.append(line) }
     func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
         final class Start {

@@ -48,9 +48,14 @@ struct PortsCommand: ParsableCommand {
 struct InterruptsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "interrupts", abstract: "Show the interrupt lines of a running site.",
-        discussion: "A masked line with a count under STUCK was cut off, since nobody claimed its interrupts.")
+        discussion: """
+            A masked line with a count under STUCK was cut off, since nobody claimed its interrupts. Loading or unloading a driver \
+            of the line unmasks it, and so does --unmask; where nothing has changed it is soon masked again.
+            """)
     @OptionGroup var choice: SiteChoice
-    func run() throws { choice.ask("interrupts") }
+    @Option(name: .long, help: "Give this line another chance.")
+    var unmask: Int?
+    func run() throws { choice.ask(unmask.map { "interrupts unmask \($0)" } ?? "interrupts") }
 }
 
 struct RegionsCommand: ParsableCommand {

@@ -81,8 +81,11 @@ struct DeviceCommand: ParsableCommand {
     struct Fail: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a device fail so many times in a thousand, or no more.",
-            discussion:
-                "KIND:PERMILLE,... of lost-interrupt, spurious-interrupt, read-error, write-error, short-dma; seed:N.")
+            discussion: """
+                KIND:PERMILLE,... of lost-interrupt, spurious-interrupt, stuck-interrupt, read-error, write-error, short-dma and \
+                surprise-removal; remove-after:N pulls the device out after so many register accesses; seed:N. `chorus device` \
+                counts what happened.
+                """)
         @Argument(help: "Its name.") var name: String
         @Argument(help: "What fails; nothing more when left out.") var faults: String?
         @Option(name: .long, help: "Name of the site; may be left out while only one runs.") var site: String?

@@ -13,6 +13,11 @@ struct TraceCommand: ParsableCommand {
               12:00:00.123457 process-manager → FILE OBJ_READ 4096 B 3 us
             `→` waits for an answer, `⇢` does not. Bytes are the request's body, or request's+answer's.
             Open the JSON in https://ui.perfetto.dev or chrome://tracing.
+            With --bus it is what happens between devices and their drivers, from now on: register accesses, interrupt lines, DMA, \
+            resets, faults on purpose.
+              12:00:00.123456 disk0 store32 0x050 0x0
+              12:00:00.123457 disk0 DMA writes 0x10002000 512 B
+              12:00:00.123458 disk0 line 16 raised
             """)
 
     @OptionGroup var choice: SiteChoice
@@ -26,13 +31,25 @@ struct TraceCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on with what happens from now on, until the site ends.")
     var follow = false
 
+    @Flag(name: .long, help: "The devices of the bus, from now on, until ^C.")
+    var bus = false
+
+    @Option(name: .long, help: "With --bus: for so many seconds.")
+    var seconds: Double?
+
     func validate() throws {
+        if bus, count != nil || follow { throw ValidationError("--bus: neither --count nor --follow goes with it") }
+        if let seconds {
+            guard bus else { throw ValidationError("--seconds goes with --bus") }
+            guard seconds >= 0, seconds <= 1e9 else { throw ValidationError("--seconds \(seconds): wanted is a time") }
+        }
         if let count, count < 0 { throw ValidationError("--count \(count): wanted is a number of events") }
     }
 
     func run() throws {
         do {
             let site = try choice.name()
+            if bus { return try BusFollower(site: site, json: json, seconds: seconds).run() }
             var source = TraceSource(site: site, json: json)
             var lines = try source.next(last: count ?? (follow ? 10 : Int.max))
             guard follow else {

@@ -30,7 +30,7 @@ extension Site {
         throw LoadError(why.isEmpty ? "errno \(-answer.reply.diag)" : why)
     }
 
-    private func driverCall(_ request: MixObjRequest, body: [UInt8] = [], room: Int) throws(LoadError) -> Answer {
+    func driverCall(_ request: MixObjRequest, body: [UInt8] = [], room: Int) throws(LoadError) -> Answer {
         guard loaded.contains(where: { $0.entry.group?.stamp == K_STAMP_DRIVER }) else {
             throw LoadError("no actor of this site serves group DRIVER, which has the drivers")
         }
@@ -74,10 +74,7 @@ extension Site {
         request.size = 256 << 10
         let answer = try driverCall(request, room: 256 << 10)
         if answer.reply.diag < 0 { throw LoadError("the drivers' home says -\(-answer.reply.diag)") }
-        let stride = MemoryLayout<Record>.stride
-        return answer.body.withUnsafeBytes { bytes in
-            (0..<bytes.count / stride).map { bytes.loadUnaligned(fromByteOffset: $0 * stride, as: Record.self) }
-        }
+        return answer.records()
     }
 
     /// Questions of the control socket about drivers and devices; nil for others. Blanks in a word are \\040.
@@ -101,7 +98,21 @@ extension Site {
         case ("device-faults", 2...):
             try manage(UInt32(DRV_DEVICE_FAULTS), words[1...].joined(separator: " "))
             return "set\n"
+        case ("bus-trace", 3): return try busTrace(json: words[1] == "json", from: UInt64(words[2]))
+        case ("bus-trace", 2):
+            try endBusTrace()
+            return "ended\n"
         default: return nil
+        }
+    }
+}
+
+extension Site.Answer {
+    /// The body as records, one after the other.
+    func records<Record: BitwiseCopyable>() -> [Record] {
+        let stride = MemoryLayout<Record>.stride
+        return body.withUnsafeBytes { bytes in
+            (0..<bytes.count / stride).map { bytes.loadUnaligned(fromByteOffset: $0 * stride, as: Record.self) }
         }
     }
 }

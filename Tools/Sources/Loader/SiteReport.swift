@@ -20,7 +20,9 @@ struct SiteReport {
             guard words.count == 3 else { throw LoadError("move wants a server and a privilege") }
             return try site.move(words[1], to: words[2])
         case "ports": return try ports()
-        case "interrupts": return try interrupts()
+        case "interrupts":
+            if words.count == 3, words[1] == "unmask" { return try unmask(words[2]) }
+            return try interrupts()
         case "regions":
             guard words.count == 2, let pid = Int32(words[1]) else { throw LoadError("regions wants a process number") }
             return try regions(pid)
@@ -117,6 +119,16 @@ struct SiteReport {
             ])
         }
         return table.text
+    }
+
+    private func unmask(_ word: String) throws(LoadError) -> String {
+        guard let line = UInt32(word), line < K_INTRLINES else {
+            throw LoadError("\(word) is no interrupt line; they are 0 to \(K_INTRLINES - 1)")
+        }
+        let nucleus = site.table.pointee
+        let result = nucleus.svIntrUnMask?(nucleus.`self`, line) ?? K_ENOSYS
+        if result < 0 { throw LoadError("the nucleus says \(nucleusCode(result))") }
+        return "unmasked\n"
     }
 
     /// The regions of a process: its actor is the one with the process's host process.

@@ -11,7 +11,7 @@ extension SiteReport {
         }
         var known: [KnThreadLid: KnThreadStat2] = [:]
         for stat in stats { known[stat.li] = stat }
-        let now = Self.nanoseconds(CLOCK_MONOTONIC)
+        let now = TraceClock.nanoseconds(CLOCK_MONOTONIC)
         let words = [K_TH_RUNNING: "running", K_TH_BLOCKED: "blocked", K_TH_PARKED: "parked", K_TH_STOPPED: "stopped"]
         var table = TextTable(["THREAD", "ACTOR", "NAME", "STATE", "BLOCKED ON", "SINCE", "FOR", "SCHEDULE"])
         for stat in stats.sorted(by: { $0.li < $1.li }) {

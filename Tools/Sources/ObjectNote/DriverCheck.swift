@@ -14,6 +14,9 @@ enum DriverCheck {
                 throw image.error("uses static thread-local storage", "a driver without it")
             case (0x6fff_fffb, _) where value & 8 != 0:
                 throw image.error("is marked NODELETE", "a driver that can be unloaded, without -z nodelete")
+            // The compiler's own start files have one entry each.
+            case (27, 9...), (28, 9...), (33, 1...):  // DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_PREINIT_ARRAYSZ
+                throw image.error("has constructors or destructors", "a driver of which nothing runs before its entry")
             default: break
             }
             at += 16

@@ -29,7 +29,7 @@ import Testing
         var names = names
         names.learn([event])
         // Noon of the first day, less the 1000 s that the clock shows.
-        return TraceText(names: names, epoch: (12 * 3600 - 1000) * 1_000_000_000).line(event)
+        return TraceText(names: names, clock: TraceClock(epoch: (12 * 3600 - 1000) * 1_000_000_000)).line(event)
     }
 
     @Test func systemCallsReadAsFromStrace() {

@@ -68,6 +68,13 @@ final class DriverInstance: @unchecked Sendable {
             fault.signal == DRV_LATE
             ? "took longer than \(Self.budget / 1_000_000_000) s and was cut off in \(place)"
             : "\(Self.signalName(fault.signal)) at address 0x\(String(fault.address, radix: 16)) in \(place)"
+                + (ledger.isBehindDma(fault.address) ? ", behind the end of its DMA memory" : "")
+        lockedFail(what)
+    }
+
+    /// Inside a call of the driver only.
+    func lockedFail(_ what: String) {
+        guard failure == nil else { return }
         failure = what
         server.nucleus.sysLog(0, "driver \(label): \(what); out of use, its devices answer EIO")
         lockedCutOff()
@@ -90,10 +97,16 @@ final class DriverInstance: @unchecked Sendable {
         let (interrupts, registrations) = (Array(ledger.interrupts.values), Array(ledger.registrations.values))
         for interrupt in interrupts { interrupt.isDetached = true }
         ledger.interrupts = [:]
-        afterwards { [server] in
-            for interrupt in interrupts { interrupt.disconnect(server.nucleus) }
+        afterwards { [self] in
+            leaveLine(interrupts)
             for registration in registrations { registration.fail() }
         }
+    }
+
+    /// Its device has been reset. Whoever stays on the line gets another chance: this one may have been the trouble.
+    private func leaveLine(_ interrupts: [Interrupt]) {
+        for interrupt in interrupts { interrupt.disconnect(server.nucleus) }
+        if let device { server.nucleus.svIntrUnMask(device.line) }
     }
 
     // MARK: life
@@ -147,7 +160,7 @@ final class DriverInstance: @unchecked Sendable {
             return (left, interrupts, registrations)
         }
         device?.reset()
-        for interrupt in interrupts { interrupt.disconnect(server.nucleus) }
+        leaveLine(interrupts)
         for registration in registrations { registration.leave(server) }
         if !quietly, !left.isEmpty { server.nucleus.sysLog(1, "driver \(label): \(left) \(why), taken back") }
     }

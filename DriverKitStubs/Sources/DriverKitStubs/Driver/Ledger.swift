@@ -20,6 +20,14 @@ struct Ledger {
     var memoryBytes: Int { memory.values.reduce(0, +) }
     var dmaBytes: Int { dma.values.reduce(0) { $0 + $1.size } }
 
+    /// In the page that nobody may touch.
+    func isBehindDma(_ address: UInt) -> Bool {
+        dma.values.contains { memory in
+            let end = UInt(bitPattern: memory.start) + UInt(memory.size)
+            return (end..<end + UInt(DmaMemory.hole)).contains(address)
+        }
+    }
+
     mutating func freeMemory() {
         for pointer in memory.keys { free(pointer) }
         memory = [:]
@@ -38,7 +46,7 @@ struct Ledger {
 
 /// An interrupt handler of a driver, on a line of the nucleus.
 final class Interrupt: @unchecked Sendable {
-    // Sendable: `isDetached` and `masks` are reached with the instance's lock held; the rest is set before it is connected.
+    // Sendable: what changes is reached with the instance's lock held; the rest is set before it is connected.
     unowned let instance: DriverInstance
     let handler: DrvIntrFn
     let cookie: UnsafeMutableRawPointer?
@@ -46,6 +54,8 @@ final class Interrupt: @unchecked Sendable {
     var number: Int32 = 0
     var isDetached = false
     var masks = 0
+    private var quietings: UInt64 = 0
+    private var idleClaims = 0
 
     init(_ instance: DriverInstance, _ line: UInt32, _ handler: @escaping DrvIntrFn, _ cookie: UnsafeMutableRawPointer?)
     {
@@ -63,15 +73,31 @@ final class Interrupt: @unchecked Sendable {
                 return Unmanaged<Interrupt>.fromOpaque(cookie)._withUnsafeGuaranteedRef { $0.run() }
             }, Unmanaged.passRetained(self).toOpaque())
         if result < 0 { Unmanaged.passUnretained(self).release() } else { number = result }
+        guard result >= 0 else { return result }
+        instance.server.lineWatch.watch(line, instance.server)
         // A driver that claimed nothing may have left the line masked; with this one it gets another chance.
-        if result >= 0 { nucleus.svIntrUnMask(line) }
+        nucleus.svIntrUnMask(line)
         return result
     }
 
     private func run() -> Int32 {
         instance.call { own, _, fault in
-            isDetached ? DRV_EIO : drv_call_interrupt(own, handler, cookie, &fault)
+            guard !isDetached else { return DRV_EIO }
+            let result = drv_call_interrupt(own, handler, cookie, &fault)
+            if result == BUS_INTR_CLAIMED { lockedCountClaim() }
+            return result
         } == BUS_INTR_CLAIMED ? K_INTR_CLAIMED : K_INTR_UNCLAIMED
+    }
+
+    /// The nucleus masks a line that nobody claims. One that somebody claims without serving his device would keep it busy for ever.
+    private static let mostClaims = 10_000
+
+    private func lockedCountClaim() {
+        let now = instance.device?.quietings ?? 0
+        idleClaims = now == quietings ? idleClaims + 1 : 0
+        quietings = now
+        guard idleClaims >= Self.mostClaims else { return }
+        instance.lockedFail("claimed \(idleClaims) interrupts on line \(line) without quieting its device")
     }
 
     /// Returns when the handler runs no more; never inside a call of the driver.

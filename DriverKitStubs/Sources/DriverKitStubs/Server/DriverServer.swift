@@ -24,6 +24,8 @@ final class DriverServer: @unchecked Sendable {
     private let connection = Mutex((port: KnPortLid(0), name: KnUniqueId(), group: KnCap()))
     let timeouts: Timeouts
     let sweeper: Sweeper
+    let trace = BusTrace()
+    let lineWatch = LineWatch()
 
     init(nucleus: Nucleus) {
         self.nucleus = nucleus
@@ -47,7 +49,7 @@ final class DriverServer: @unchecked Sendable {
             else {
                 throw DeviceProblem("\(description.name): there is no such interrupt line")
             }
-            let device = BusDevice(name: description.name, line: line, model: model, host: self)
+            let device = BusDevice(name: description.name, line: line, model: model, host: self, trace: trace)
             if let faults {
                 guard let faults = Faults(faults) else {
                     throw DeviceProblem("\(device.name): \"\(faults)\" names no faults")
@@ -170,6 +172,7 @@ extension DriverServer: BusHost {
         }
     }
 
+    func isGone(_ device: BusDevice) { later { $0.endDriver(of: device) } }
     func spurious(_ line: UInt32) { nucleus.svIntrTrigger(line, K_INTR_EDGE) }
     func report(_ line: String) { nucleus.sysLog(1, line) }
     func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool { nucleus.startThread(name, body) }

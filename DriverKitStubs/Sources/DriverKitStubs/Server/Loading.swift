@@ -42,7 +42,7 @@ extension DriverServer {
         var refusal = ""
         for device in object.needsDevice ? allDevices.map(Optional.some) : [nil] {
             if let device {
-                guard object.matches(device), instance(of: device) == nil else { continue }
+                guard object.matches(device), instance(of: device) == nil, !device.status.isRemoved else { continue }
             }
             switch attach(object, device) {
             case .success: made += 1
@@ -146,18 +146,33 @@ extension DriverServer {
                         "\(name): \(busy.name) of driver \(instance.object.name) is open (\(busy.openCount))"
                     )
                 }
-                if bySurprise {
-                    device.remove()
-                    instance.event(DRV_EVENT_REMOVAL)
-                    for registration in allRegistrations where registration.instance === instance {
-                        registration.pullOut()
-                    }
-                }
+                if bySurprise { pullOut(device, instance) }
                 if instance.stop() < 0 { return (-Int64(EBUSY), "driver \(instance.label) does not let it go") }
                 instance.object.remove(instance)
             }
             forget(device)
             return (0, "")
+        }
+    }
+
+    private func pullOut(_ device: BusDevice, _ instance: DriverInstance) {
+        device.remove()
+        instance.event(DRV_EVENT_REMOVAL)
+        for registration in allRegistrations where registration.instance === instance { registration.pullOut() }
+    }
+
+    /// The device was pulled out by itself. It stays listed as removed, until it is taken away.
+    func endDriver(of device: BusDevice) {
+        changing.with {
+            nucleus.sysLog(1, "\(device.name): pulled out")
+            device.remove()
+            guard let instance = instance(of: device) else { return }
+            pullOut(device, instance)
+            if instance.stop() >= 0 {
+                instance.object.remove(instance)
+            } else {
+                nucleus.sysLog(1, "driver \(instance.label) does not let it go")
+            }
         }
     }
 }

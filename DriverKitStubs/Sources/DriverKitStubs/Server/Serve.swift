@@ -58,6 +58,7 @@ extension DriverServer {
             return answer.diag
         case DRV_LIST: return exchange.put(driverEntries)
         case DRV_DEVICE_LIST: return exchange.put(deviceEntries)
+        case DRV_BUS_TRACE: return busEvents(&exchange)
         case DRV_OPEN...DRV_TTY_SETTINGS:
             guard let registration = registration(exchange.request.arg.0) else { return -Int64(ENXIO) }
             let result = use(registration, &exchange)
@@ -88,7 +89,8 @@ extension DriverServer {
             guard let faults = Faults(words[1]) else {
                 let kinds = Faults.Kind.allCases.map(\.rawValue).joined(separator: ", ")
                 return (
-                    -Int64(EINVAL), "\"\(words[1])\" names no faults; KIND:PERMILLE with \(kinds), and seed:N would do"
+                    -Int64(EINVAL),
+                    "\"\(words[1])\" names no faults; KIND:PERMILLE with \(kinds), remove-after:N and seed:N would do"
                 )
             }
             device.setFaults(faults)
@@ -98,27 +100,32 @@ extension DriverServer {
 
     private var driverEntries: [MixDriverEntry] {
         var entries: [MixDriverEntry] = []
+        let masked = Set(lineStats.filter { $0.masked != 0 }.map(\.line))
         for object in allDrivers {
             let instances = object.instances
-            if instances.isEmpty { entries.append(entry(object, nil, nil)) }
+            if instances.isEmpty { entries.append(entry(object, nil, nil, masked)) }
             for instance in instances {
                 let registered = allRegistrations.filter { $0.instance === instance }
-                if registered.isEmpty { entries.append(entry(object, instance, nil)) }
-                for registration in registered { entries.append(entry(object, instance, registration)) }
+                if registered.isEmpty { entries.append(entry(object, instance, nil, masked)) }
+                for registration in registered { entries.append(entry(object, instance, registration, masked)) }
             }
         }
         return entries
     }
 
-    private func entry(_ object: DriverObject, _ instance: DriverInstance?, _ registration: Registration?)
-        -> MixDriverEntry
-    {
+    private func entry(
+        _ object: DriverObject, _ instance: DriverInstance?, _ registration: Registration?, _ masked: Set<UInt32>
+    ) -> MixDriverEntry {
         var entry = MixDriverEntry()
         copyText(object.name, &entry.name)
         copyText(object.file, &entry.object)
         copyText(instance?.device?.name ?? "", &entry.device)
         copyText(registration?.name ?? "", &entry.registered)
-        copyText(instance?.state ?? "no device", &entry.state)
+        var state = instance?.state ?? "no device"
+        if state == "ok", let line = instance?.device?.line, masked.contains(line) {
+            state = "interrupt line \(line) is masked"
+        }
+        copyText(state, &entry.state)
         entry.class_ = registration?.class_ ?? 0
         entry.opens = UInt32(clamping: registration?.openCount ?? 0)
         entry.requests = registration?.served ?? 0
@@ -126,6 +133,29 @@ extension DriverServer {
         let usage = instance?.usage ?? (memory: 0, dma: 0)
         (entry.memory, entry.dma) = (UInt64(usage.memory), UInt64(usage.dma))
         return entry
+    }
+
+    private func busEvents(_ exchange: inout Exchange) -> Int64 {
+        guard exchange.request.flags & 1 == 0 else {
+            trace.end()
+            return 0
+        }
+        let from = exchange.request.arg.0
+        let room = min(exchange.room.count, Int(clamping: exchange.request.size))
+        let fetched = trace.fetch(
+            from: from == .max ? nil : from, most: room / MemoryLayout<MixBusEvent>.stride, now: monotonicNow())
+        exchange.reply.value.0 = fetched.next
+        exchange.reply.value.1 = fetched.lost
+        return exchange.put(
+            fetched.events.map { event in
+                var entry = MixBusEvent()
+                (entry.sequence, entry.time) = (event.sequence, event.time)
+                (entry.kind, entry.width) = (event.kind.rawValue, event.width)
+                (entry.place, entry.value) = (event.place, event.value)
+                copyText(event.device, &entry.device)
+                copyText(event.text, &entry.text)
+                return entry
+            })
     }
 
     private var deviceEntries: [MixBusDeviceEntry] {

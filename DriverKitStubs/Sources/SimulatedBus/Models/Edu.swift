@@ -29,7 +29,7 @@ final class Edu: DeviceModel {
         case (0x80, 4), (0x80, 8): dma.source
         case (0x88, 4), (0x88, 8): dma.destination
         case (0x90, 4), (0x90, 8): dma.count
-        case (0x98, 4), (0x98, 8): dma.command & ~1
+        case (0x98, 4), (0x98, 8): dma.command
         default: .max
         }
     }
@@ -61,28 +61,30 @@ final class Edu: DeviceModel {
         bus.interrupt(interrupts != 0)
     }
 
-    /// Command: 1 start, 2 from the device to memory, 4 interrupt 0x100 when done.
+    /// Command: 1 start, 2 from the device to memory, 4 interrupt 0x100 when done. The start bit stays while it is not done, and so
+    /// for good where the transfer came to a halt.
     private func transfer(_ bus: DeviceBus) {
         let out = dma.command & 2 != 0
         let inside = out ? dma.source : dma.destination
         let outside = out ? dma.destination : dma.source
         let count = Int(clamping: dma.count)
-        if inside >= Self.bufferAddress, count <= buffer.count,
+        guard inside >= Self.bufferAddress, count <= buffer.count,
             Int(inside - Self.bufferAddress) <= buffer.count - count,
-            let memory = bus.memory(outside, count)
-        {
-            let at = Int(inside - Self.bufferAddress)
-            let moved = bus.faults?.strikes(.shortDma) == true ? count / 2 : count
-            buffer.withUnsafeMutableBytes { buffer in
-                let mine = UnsafeMutableRawBufferPointer(rebasing: buffer[at..<at + moved])
-                let theirs = UnsafeMutableRawBufferPointer(rebasing: memory[..<moved])
-                if out {
-                    theirs.copyMemory(from: UnsafeRawBufferPointer(mine))
-                } else {
-                    mine.copyMemory(from: UnsafeRawBufferPointer(theirs))
-                }
+            let memory = bus.memory(outside, count, writes: out)
+        else { return }
+        let at = Int(inside - Self.bufferAddress)
+        let moved = bus.fails(.shortDma) ? count / 2 : count
+        buffer.withUnsafeMutableBytes { buffer in
+            let mine = UnsafeMutableRawBufferPointer(rebasing: buffer[at..<at + moved])
+            let theirs = UnsafeMutableRawBufferPointer(rebasing: memory[..<moved])
+            if out {
+                theirs.copyMemory(from: UnsafeRawBufferPointer(mine))
+            } else {
+                mine.copyMemory(from: UnsafeRawBufferPointer(theirs))
             }
         }
+        guard moved == count else { return }
+        dma.command &= ~1
         if dma.command & 4 != 0 { raise(0x100, bus) }
     }
 }

@@ -80,33 +80,39 @@ final class VirtioBlock: VirtioTransport {
         return Int(sector) * 512
     }
 
+    /// Short: half of it, which the used ring says (2.7.8).
     private func read(_ chain: VirtChain, _ sector: UInt64, _ bus: DeviceBus) -> (UInt8, Int) {
         let count = chain.writableCount - 1
-        guard count >= 0, var at = place(sector, count) else { return (Self.ioError, 0) }
-        if bus.faults?.strikes(.readError) == true { return (Self.ioError, 0) }
-        var left = count
+        guard count >= 0, var at = place(sector, count), !bus.fails(.readError) else { return (Self.ioError, 0) }
+        let moved = bus.fails(.shortDma) ? count / 2 : count
+        var left = moved
         for part in chain.writable where left > 0 {
             let target = UnsafeMutableRawBufferPointer(rebasing: part[..<min(left, part.count)])
             guard transfer(target, at, write: false) else { return (Self.ioError, 0) }
             at += target.count
             left -= target.count
         }
-        return (Self.ok, count)
+        return (Self.ok, moved)
     }
 
+    /// Short: half of it is on the disk, and the request has failed.
     private func write(_ chain: VirtChain, _ sector: UInt64, _ bus: DeviceBus) -> UInt8 {
         let count = chain.readableCount - 16
-        guard !isReadOnly, count >= 0, var at = place(sector, count) else { return Self.ioError }
-        if bus.faults?.strikes(.writeError) == true { return Self.ioError }
+        guard !isReadOnly, count >= 0, var at = place(sector, count), !bus.fails(.writeError) else {
+            return Self.ioError
+        }
+        let isShort = bus.fails(.shortDma)
+        var left = isShort ? count / 2 : count
         var skip = 16
         for part in chain.readable {
             let begin = min(skip, part.count)
             skip -= begin
-            let source = UnsafeMutableRawBufferPointer(rebasing: part[begin...])
+            let source = UnsafeMutableRawBufferPointer(rebasing: part[begin..<min(part.count, begin + left)])
             guard transfer(source, at, write: true) else { return Self.ioError }
             at += source.count
+            left -= source.count
         }
-        return Self.ok
+        return isShort ? Self.ioError : Self.ok
     }
 
     private func transfer(_ memory: UnsafeMutableRawBufferPointer, _ at: Int, write: Bool) -> Bool {

@@ -7,7 +7,9 @@ final class VirtioEntropy: VirtioTransport {
     override func notified(_ queue: Int, _ bus: DeviceBus) {
         while let chain = next(queue, bus) {
             var written = 0
+            let most = bus.fails(.readError) ? 0 : chain.writableCount / (bus.fails(.shortDma) ? 2 : 1)
             for part in chain.writable {
+                let part = UnsafeMutableRawBufferPointer(rebasing: part[..<min(part.count, most - written)])
                 var done = 0
                 while done < part.count {
                     let count = min(256, part.count - done)  // what getentropy(3) gives at once

@@ -59,7 +59,7 @@ final class VirtioNet: VirtioTransport {
         }
         counters.sent &+= 1
         capture(bytes)
-        if bus.faults?.strikes(.writeError) == true { return counters.lost &+= 1 }
+        if bus.fails(.writeError) { return counters.lost &+= 1 }
         if let link, link.cable.send(to: 1 - link.end, bytes) { return }
         counters.noCarrier &+= 1
     }
@@ -89,7 +89,7 @@ final class VirtioNet: VirtioTransport {
 
     private func receive(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) {
         guard bytes.count <= Ethernet.most(mtu, bytes) else { return counters.tooLong &+= 1 }
-        if bus.faults?.strikes(.readError) == true { return counters.lost &+= 1 }
+        if bus.fails(.readError) { return counters.lost &+= 1 }
         guard isReady(Self.receiveQueue), let chain = next(Self.receiveQueue, bus) else {
             return counters.noBuffer &+= 1
         }

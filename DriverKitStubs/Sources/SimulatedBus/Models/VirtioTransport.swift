@@ -80,7 +80,7 @@ class VirtioTransport: DeviceModel {
     private func setStatus(_ now: UInt32, _ bus: DeviceBus) {
         if now == 0 {
             reset()
-            return bus.interrupt(false)
+            return bus.isReset()
         }
         status = now
         // FEATURES_OK stays only for what the device offers (section 3.1.1).
@@ -249,7 +249,9 @@ struct VirtQueue {
             let address = try word(UInt64.self, place, bus)
             let count = try word(UInt32.self, place &+ 8, bus)
             let flags = try word(UInt16.self, place &+ 12, bus)
-            guard flags & 4 == 0, let memory = bus.memory(address, Int(count)) else { throw Nonsense() }
+            guard flags & 4 == 0, let memory = bus.memory(address, Int(count), writes: flags & 2 != 0) else {
+                throw Nonsense()
+            }
             if flags & 2 != 0 {
                 chain.writable.append(memory)
             } else {
@@ -270,7 +272,8 @@ struct VirtQueue {
 
     /// False where the driver's memory is not there.
     mutating func put(_ head: UInt16, _ written: UInt32, _ bus: DeviceBus) -> Bool {
-        guard let entry = bus.memory(used &+ 4 &+ UInt64(put % size) * 8, 8), let index = bus.memory(used &+ 2, 2)
+        guard let entry = bus.memory(used &+ 4 &+ UInt64(put % size) * 8, 8, writes: true),
+            let index = bus.memory(used &+ 2, 2, writes: true)
         else {
             return false
         }

@@ -23,7 +23,7 @@ extension SiteReport {
         if json {
             lines += TraceJson(names: names).lines(events)
         } else {
-            let text = TraceText(names: names, epoch: Self.epoch())
+            let text = TraceText(names: names, clock: TraceClock.now)
             lines += events.map(text.line)
         }
         return lines.joined(separator: "\n") + "\n"
@@ -62,13 +62,5 @@ extension SiteReport {
             if nucleus.grpName?(nucleus.`self`, stamp, &ui) ?? K_ENOSYS >= 0 { names.groups[traceName(ui)] = name }
         }
         return names
-    }
-
-    private static func epoch() -> Int64 { nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC) }
-
-    static func nanoseconds(_ clock: clockid_t) -> Int64 {
-        var now = timespec()
-        clock_gettime(clock, &now)
-        return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
     }
 }

@@ -39,23 +39,23 @@ struct TraceJson {
         if let pid = names.actors[actor]?.pid { return Int64(pid) }
         return actor == 0 ? 0 : 1 << 32 | Int64(actor & 0xffff_ffff)
     }
+}
 
-    private func microseconds(_ nanoseconds: UInt64) -> String {
-        let digits = String(nanoseconds % 1000)
-        return "\(nanoseconds / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
-    }
+func microseconds(_ nanoseconds: UInt64) -> String {
+    let digits = String(nanoseconds % 1000)
+    return "\(nanoseconds / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
+}
 
-    private func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
+func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": quoted += "\\\(scalar)"
+        case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            let digits = String(scalar.value, radix: 16)
+            quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: quoted.unicodeScalars.append(scalar)
         }
-        return quoted + "\""
     }
+    return quoted + "\""
 }

@@ -13,6 +13,9 @@
 #define DRV_DEVICE_REMOVE 405u /* body = NAME NUL; flags 1: by surprise, though a driver has it */
 #define DRV_DEVICE_LIST 406u /* size = room: body = MixBusDeviceEntry records */
 #define DRV_DEVICE_FAULTS 407u /* body = "NAME KIND:PERMILLE,...,seed:N" NUL; without kinds: none any more */
+/* arg[0] = first event wanted, ~0: those from now on; size = room: body = MixBusEvent records, value[0] = the number behind the last
+ * one, value[1] = how many were overwritten unread. Events are kept until 5 s after the last question; flags 1: no more. */
+#define DRV_BUS_TRACE 408u
 #define DRV_REPLACE 1u      /* of the driver of that name: its open devices wait for the new one */
 
 /* A registered device; arg[0] = its handle from DEV_ATTACH. Calls may block while the device works. */
@@ -44,7 +47,24 @@ typedef struct MixBusDeviceEntry {
     char name[32], model[32], driver[32];
     uint32_t line, removed;
     uint64_t accesses, strays;
-    char faults[128];
+    char faults[192];
     char notes[192];            /* what its model says of itself, such as the frames of a link */
 } MixBusDeviceEntry;
+
+#define MIX_BUS_LOAD 1u     /* place = the register's offset */
+#define MIX_BUS_STORE 2u
+#define MIX_BUS_RAISE 3u    /* place = the interrupt line */
+#define MIX_BUS_LOWER 4u
+#define MIX_BUS_READ 5u     /* of memory, by the device; place = bus address, width = bytes */
+#define MIX_BUS_WRITE 6u
+#define MIX_BUS_STRAY 7u    /* of memory that its driver did not grant */
+#define MIX_BUS_RESET 8u    /* by the bus: the driver has gone */
+#define MIX_BUS_REMOVAL 9u
+#define MIX_BUS_FAULT 10u   /* text = which, on purpose */
+typedef struct MixBusEvent {
+    uint64_t sequence, time;    /* CLOCK_MONOTONIC, ns */
+    uint64_t place, value;
+    uint32_t kind, width;
+    char device[32], text[24];
+} MixBusEvent;
 #endif

@@ -22,14 +22,14 @@ SWIFT_FLAGS := -c release --scratch-path $(SCRATCH) --disable-build-manifest-cac
 PRODUCTS := $(SCRATCH)/release
 TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching --disable-xctest
 
-SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXProcessManager
+SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXSocketManager MiXProcessManager
 DRIVERS := null ramdisk edu virtio-blk virtio-net virtio-console virtio-rng uart16550 rtc
 PACKAGES := Nucleus $(SERVERS) Tools
 
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 28
-	@echo "build-NAME                  one component: nucleus zygote file-manager device-manager process-manager driver-kit drivers tools bench"
+	@echo "build-NAME                  one component: nucleus zygote file-manager device-manager socket-manager process-manager driver-kit drivers tools bench"
 
 # --- building -------------------------------------------------------------------------------------------------------
 
@@ -56,7 +56,8 @@ $(eval $(call package,Nucleus,chorus-actor-host,libNucleus.so,))
 $(eval $(call package,MiXFileManager,,libMiXFileManager.so,Nucleus))
 $(eval $(call package,DriverKitStubs,,libDriverKitStubs.so,Nucleus MiXFileManager))
 $(eval $(call package,MiXDeviceManager,,libMiXDeviceManager.so,Nucleus MiXFileManager DriverKitStubs))
-$(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager DriverKitStubs))
+$(eval $(call package,MiXSocketManager,,libMiXSocketManager.so,Nucleus MiXFileManager))
+$(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager DriverKitStubs MiXSocketManager))
 $(eval $(call package,Tools,chorus,,))
 # Tools uses headers of the others only.
 $(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/mix/*.h)
@@ -120,11 +121,12 @@ $(STAMPS)/runtime: $(PACKAGES:%=$(STAMPS)/%)
 $(STAMPS) $(TREE)/bin $(TREE)/lib:
 	@mkdir -p $@
 
-.PHONY: build-drivers build-driver-kit build-nucleus build-zygote build-file-manager build-device-manager build-process-manager build-tools build-bench
+.PHONY: build-drivers build-driver-kit build-nucleus build-zygote build-file-manager build-device-manager build-socket-manager build-process-manager build-tools build-bench
 build-nucleus: $(STAMPS)/Nucleus
 build-zygote: $(TREE)/lib/chorus-zygote
 build-file-manager: $(STAMPS)/MiXFileManager
 build-device-manager: $(STAMPS)/MiXDeviceManager
+build-socket-manager: $(STAMPS)/MiXSocketManager
 build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data
 build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER)

@@ -11,6 +11,7 @@ let package = Package(
         .package(path: "../Nucleus"),
         .package(path: "../MiXFileManager"),
         .package(path: "../MiXDeviceManager"),
+        .package(path: "../MiXSocketManager"),
     ],
     targets: [
         .target(name: "CMiXProcess"),  // the public protocol, headers only
@@ -26,6 +27,7 @@ let package = Package(
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
                 .product(name: "CMiXDevice", package: "MiXDeviceManager"),
+                .product(name: "CMiXSocket", package: "MiXSocketManager"),
                 "CMiXProcess", "CMiXProcessNote", "CProcessHost",
             ],
             linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]

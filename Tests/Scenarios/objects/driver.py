@@ -19,7 +19,7 @@ def needed(name):
     return set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
 
 
-check("three servers are built", {"libMiXDeviceManager.so", "libMiXFileManager.so", "libMiXProcessManager.so"} <= set(SERVERS),
+check("four servers are built", {f"libMiX{name}Manager.so" for name in ("Device", "File", "Process", "Socket")} <= set(SERVERS),
       SERVERS)
 for name in SERVERS:
     exported, missing = symbols(name, "--defined-only"), symbols(name, "--undefined-only")

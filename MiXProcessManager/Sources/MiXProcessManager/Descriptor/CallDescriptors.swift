@@ -38,6 +38,34 @@ extension Call {
 }
 
 extension Call {
+    /// Two descriptors, whose numbers are written to `address` (pipe(2), socketpair(2)); none where that fails.
+    func installPair(
+        _ one: OpenDescription, _ other: OpenDescription, closeOnExec: Bool, at address: UInt64
+    ) throws(Errno) -> Outcome {
+        let first: Int
+        do {
+            first = try install(one, closeOnExec: closeOnExec)
+        } catch {
+            other.drop()
+            throw error
+        }
+        do throws(Errno) {
+            let second = try install(other, closeOnExec: closeOnExec)
+            do throws(Errno) {
+                try writeNow(UInt64(UInt32(first)) | UInt64(UInt32(second)) << 32, at: address)
+            } catch {
+                try process.files.close(second)
+                throw error
+            }
+        } catch {
+            try process.files.close(first)
+            throw error
+        }
+        return .zero
+    }
+}
+
+extension Call {
     /// A signal that the call itself brings on its thread (SIGPIPE, SIGXFSZ).
     func raise(_ signal: Int32) { manager.post(.from(process, signal), to: task) }
 }

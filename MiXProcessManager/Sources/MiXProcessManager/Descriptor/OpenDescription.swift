@@ -14,6 +14,8 @@ class OpenDescription: @unchecked Sendable {
     let number: UInt64
     private let holds = Atomic<Int>(1)
     private let status: Atomic<UInt32>
+    /// How many of the holds are messages' (SCM_RIGHTS).
+    let messages = Atomic<Int>(0)
 
     init(_ manager: ProcessManager, flags: UInt32) {
         self.manager = manager
@@ -27,7 +29,11 @@ class OpenDescription: @unchecked Sendable {
 
     /// A descriptor is gone; the last one closes the description. Called without locks.
     func drop() {
-        guard holds.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        let left = holds.subtract(1, ordering: .acquiringAndReleasing).newValue
+        guard left == 0 else {
+            if left == messages.load(ordering: .relaxed), self is SocketFile { manager.rights.search(manager) }
+            return
+        }
         let watchers = watchers.withLock { all in
             defer { all = [] }
             return all
@@ -35,6 +41,9 @@ class OpenDescription: @unchecked Sendable {
         for epoll in watchers { epoll.forget(self) }
         closed()
     }
+
+    /// Only whoever receives it from a message can get at it again.
+    final var isOnlyInMessages: Bool { holds.load(ordering: .acquiring) == messages.load(ordering: .acquiring) }
 
     // MARK: Mappings
 

@@ -21,6 +21,8 @@ enum FileSystemCalls {
         table.register(EventFile.table)
         table.register(TimerFile.table)
         table.register(SignalFile.table)
+        table.register(SocketCalls.table)
+        table.register(SocketMessageCalls.table)
         table.register(RefusedCalls.table)
     }
 }

@@ -1,7 +1,7 @@
 /// Calls on files that are answered without being carried out, as a Linux without those parts does.
 enum RefusedCalls {
     static let table: [(Int, String, SystemCallHandler)] =
-        attributes + sockets
+        attributes
 
     /// Extended attributes: the path or descriptor is checked, then there are none (xattr(7)).
     private static let attributes: [(Int, String, SystemCallHandler)] = [
@@ -29,21 +29,5 @@ enum RefusedCalls {
         _ = try call.openDescription(0)
         if let answer { throw answer }
         return .zero
-    }
-
-    /// socket(2) knows no family until a Socket Manager is there; nothing that is open is a socket.
-    private static let sockets: [(Int, String, SystemCallHandler)] =
-        [(41, "socket"), (53, "socketpair")].map { ($0.0, $0.1, noFamily) }
-        + [
-            (42, "connect"), (43, "accept"), (44, "sendto"), (45, "recvfrom"), (46, "sendmsg"), (47, "recvmsg"),
-            (48, "shutdown"), (49, "bind"), (50, "listen"), (51, "getsockname"), (52, "getpeername"),
-            (54, "setsockopt"), (55, "getsockopt"), (288, "accept4"), (299, "recvmmsg"), (307, "sendmmsg"),
-        ].map { ($0.0, $0.1, noSocket) }
-
-    @Sendable private static func noFamily(_ call: Call) throws(Errno) -> Outcome { throw .EAFNOSUPPORT }
-
-    @Sendable private static func noSocket(_ call: Call) throws(Errno) -> Outcome {
-        _ = try call.openDescription(0)
-        throw .ENOTSOCK
     }
 }

@@ -14,7 +14,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     /// By its number: /dev/console, /dev/tty, a serial line, a console, or a pseudo-terminal's slave.
     private let isTerminal: Bool
     let offset = Mutex<Int64>(0)
-    private let source = PollSource()
+    let source = PollSource()
     private let watch = Mutex<WatchEvent?>(nil)
     private let identity = Mutex<Identity?>(nil)
 

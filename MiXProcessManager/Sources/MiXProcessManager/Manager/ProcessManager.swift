@@ -21,6 +21,7 @@ final class ProcessManager: @unchecked Sendable {
     let futexes = FutexTable()
     let files: FileState
     let ipc = IpcState()
+    let rights = RightsTable()
     /// Marked under `tree`, kicked when it is free.
     var kicks: [Task] = []
     /// SIGKILLed under `tree`, ended when it is free: not left to the guest, which may be stuck beyond any signal.
@@ -43,6 +44,7 @@ final class ProcessManager: @unchecked Sendable {
         bootRealTime = clock.realTime()
         nucleus.grpName(K_STAMP_FILE, &groups.file)
         nucleus.grpName(K_STAMP_DEVICE, &groups.device)
+        nucleus.grpName(K_STAMP_SOCKET, &groups.socket)
         var table = SystemCallTable()
         CoreCalls.register(&table)
         FileSystemCalls.register(&table)
@@ -62,4 +64,5 @@ final class ProcessManager: @unchecked Sendable {
 struct ServerGroups {
     var file = KnUniqueId()
     var device = KnUniqueId()
+    var socket = KnUniqueId()
 }

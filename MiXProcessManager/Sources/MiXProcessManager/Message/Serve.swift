@@ -2,6 +2,7 @@ import CChorus
 import CMiXDevice
 import CMiXFile
 import CMiXProcess
+import CMiXSocket
 
 /// The manager's port: `mix/mixProcess.h`, `mix/mixProcInfo.h`, and the terminals' requests of `mix/mixDevice.h`.
 extension ProcessManager {
@@ -64,6 +65,8 @@ extension ProcessManager {
             let data = processEntries(after: Int32(truncatingIfNeeded: request.arg.0), room: room)
             reply.diag = Int64(data.count)
             return (reply, data)
+        case UInt32(PROC_RIGHTS_DROP):
+            rights.drop((0..<body.count / 8).map { body.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self) })
         case PROC_SIGNAL_GROUP:
             let signal = Int32(truncatingIfNeeded: request.arg.0)
             guard Signal.isValid(signal) else { throw .EINVAL }

@@ -12,26 +12,7 @@ enum PipeCalls {
         let close = flags & FileFlags.closeOnExec != 0
         let input = PipeEnd(call.manager, pipe, flags: status | FileFlags.readOnly)
         let output = PipeEnd(call.manager, pipe, flags: status | FileFlags.writeOnly)
-        let first: Int
-        do {
-            first = try call.install(input, closeOnExec: close)
-        } catch {
-            output.drop()
-            throw error
-        }
-        do throws(Errno) {
-            let second = try call.install(output, closeOnExec: close)
-            do throws(Errno) {
-                try call.writeNow(UInt64(UInt32(first)) | UInt64(UInt32(second)) << 32, at: call[0])
-            } catch {
-                try call.process.files.close(second)
-                throw error
-            }
-        } catch {
-            try call.process.files.close(first)
-            throw error
-        }
-        return .zero
+        return try call.installPair(input, output, closeOnExec: close, at: call[0])
     }
 
     static func fcntl(_ call: Call, _ description: OpenDescription, _ command: Int32) throws(Errno) -> Outcome {

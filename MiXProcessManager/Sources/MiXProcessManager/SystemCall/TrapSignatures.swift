@@ -32,6 +32,7 @@ enum TrapSignatures {
     static let table: [(Int, KnTrapSig)] =
         [
             (0, buffer(K_TA_OUT, 1, length: 2)), (1, buffer(K_TA_IN, 1, length: 2)),
+            (44, buffer(K_TA_IN, 1, length: 2)), (45, buffer(K_TA_OUT, 1, length: 2)),
             (17, buffer(K_TA_OUT, 1, length: 2)), (18, buffer(K_TA_IN, 1, length: 2)),
             (13, fixed(1, 32)), (14, fixed(1, 8)), (35, fixed(0, 16)), (230, fixed(2, 16)), (38, fixed(1, 32)),
             (7, fixed(0, 8)), (131, fixed(0, 24)), (130, fixed(0, 8)),

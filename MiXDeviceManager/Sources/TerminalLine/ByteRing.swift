@@ -29,6 +29,8 @@ package struct ByteRing: ~Copyable {
     /// What is in it, oldest first.
     package var contents: [UInt8] { (tail..<head).map { base[$0 & mask] } }
 
+    subscript(at: Int) -> UInt8 { base[(tail &+ at) & mask] }
+
     /// The caller has looked at `room`; a byte without a place is dropped.
     package mutating func append(_ byte: UInt8) {
         guard room > 0 else { return }
@@ -46,6 +48,13 @@ package struct ByteRing: ~Copyable {
         UnsafeMutableRawPointer(base).copyMemory(from: source + first, byteCount: taken &- first)
         head &+= taken
         return taken
+    }
+
+    /// The oldest byte; the caller has looked whether there is one.
+    mutating func removeFirst() -> UInt8 {
+        let byte = base[tail & mask]
+        tail &+= 1
+        return byte
     }
 
     package mutating func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {

@@ -29,6 +29,15 @@ package struct LineDiscipline: ~Copyable {
     var echoMark = 0
     var echoTail = 0
 
+    /// What came while the input queue was full, where the far side is a program: it is not to wait for a reader.
+    var waiting: ByteRing
+    let holdsInput: Bool
+    var lookedAhead = 0  // bytes of `waiting` whose STOP and START have acted already
+
+    /// Packet mode of the far side (TIOCPKT): what it has to be told, TIOCPKT_*.
+    package internal(set) var packets = false
+    package internal(set) var packetStatus: UInt8 = 0
+
     var column = 0
     var lineColumn = 0  // column where the line being typed began
     var literalNext = false
@@ -39,10 +48,13 @@ package struct LineDiscipline: ~Copyable {
 
     // Characters that need more than being queued, from the settings.
     let special = UnsafeMutablePointer<Bool>.allocate(capacity: 256)
-    private var raw = false
+    var raw = false
 
-    package init(outputCapacity: Int = 16384) {
+    /// `waitingCapacity`: input taken beyond the 4096 bytes of the queue.
+    package init(outputCapacity: Int = 16384, waitingCapacity: Int = 0) {
         output = ByteRing(capacity: outputCapacity)
+        waiting = ByteRing(capacity: waitingCapacity)
+        holdsInput = waitingCapacity > 0
         input.initialize(repeating: 0, count: Self.size)
         lineEnds.initialize(repeating: false, count: Self.size)
         echoBytes.initialize(repeating: 0, count: Self.size)
@@ -59,6 +71,9 @@ package struct LineDiscipline: ~Copyable {
 
     package var canonical: Bool { termios.local(Termios.icanon) }
 
+    /// Reads take lines. With EXTPROC the far side has edited them already, and reads take what there is.
+    var byLines: Bool { termios.lflag & (Termios.icanon | Termios.extproc) == Termios.icanon }
+
     /// Room for output now; nothing moves while stopped.
     var outputRoom: Int { stopped ? 0 : output.room }
 
@@ -67,7 +82,8 @@ package struct LineDiscipline: ~Copyable {
     package mutating func setTermios(_ new: Termios) {
         let old = termios
         termios = new
-        if (old.lflag ^ new.lflag) & Termios.icanon != 0 {
+        notePackets(from: old)
+        if (old.lflag ^ new.lflag) & (Termios.icanon | Termios.extproc) != 0 {
             lineEnds.update(repeating: false, count: Self.size)
             if !canonical || head == tail {
                 lineHead = tail
@@ -84,6 +100,7 @@ package struct LineDiscipline: ~Copyable {
             start()
             processEchoes()
         }
+        admit()
     }
 
     private mutating func findSpecials() {
@@ -114,24 +131,47 @@ package struct LineDiscipline: ~Copyable {
     // MARK: flow control and flushing
 
     mutating func start() {
-        if !stoppedByCall { stopped = false }
+        guard stopped, !stoppedByCall else { return }
+        stopped = false
+        note(Packet.start, insteadOf: Packet.stop)
     }
 
-    mutating func stop() { stopped = true }
+    mutating func stop() {
+        guard !stopped else { return }
+        stopped = true
+        note(Packet.stop, insteadOf: Packet.start)
+    }
 
     /// tcflow(TCOOFF) and tcflow(TCOON).
     package mutating func flow(stop: Bool) {
         if stop {
+            self.stop()
             stoppedByCall = true
-            stopped = true
         } else if stoppedByCall {
             stoppedByCall = false
-            stopped = false
+            start()
             processEchoes()
         }
     }
 
+    /// tcflush(TCIFLUSH): what waits goes too.
+    package mutating func flushAllInput() {
+        flushWaiting()
+        flushInput()
+    }
+
+    package mutating func flushWaiting() {
+        waiting.removeAll()
+        lookedAhead = 0
+    }
+
     package mutating func flushInput() {
+        resetInput()
+        note(Packet.flushRead)
+        admit()
+    }
+
+    mutating func resetInput() {
         head = 0
         lineHead = 0
         tail = 0
@@ -142,6 +182,7 @@ package struct LineDiscipline: ~Copyable {
     package mutating func flushOutput() {
         output.removeAll()
         outputEpoch &+= 1
+        note(Packet.flushWrite)
     }
 
     mutating func flushEcho() {
@@ -149,135 +190,5 @@ package struct LineDiscipline: ~Copyable {
         echoCommit = 0
         echoMark = 0
         echoTail = 0
-    }
-
-    // MARK: input
-
-    /// Bytes from the far side. Returns how many were taken: less where the queue is full and cannot overflow.
-    package mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var taken = 0
-        while taken < bytes.count {
-            var room = Self.size &- (head &- tail)
-            if termios.input(Termios.parmrk) { room = (room + 2) / 3 }
-            room -= 1
-            var overflow = false
-            if room <= 0 {
-                // A line that grows too long keeps 4095 bytes; what follows overwrites the last place, so that a
-                // newline can still end it.
-                overflow = canonical && lineHead == tail
-                if overflow && room < 0 { head &-= 1 }
-                room = overflow ? 1 : 0
-            }
-            let now = min(bytes.count &- taken, room)
-            if now == 0 { break }
-            if raw {
-                for i in taken..<(taken &+ now) { queue(bytes[i]) }
-            } else {
-                for i in taken..<(taken &+ now) { receive(bytes[i]) }
-                if termios.lflag & (Termios.echo | Termios.echonl) != 0 { flushEchoes() }
-            }
-            taken &+= now
-        }
-        return taken
-    }
-
-    private mutating func receive(_ byte: UInt8) {
-        var c = byte
-        if termios.input(Termios.istrip) { c &= 0x7f }
-        if termios.input(Termios.iuclc) && termios.local(Termios.iexten) { c = c.lowered }
-        if literalNext {
-            literalNext = false
-            receivePlain(c)
-        } else if special[Int(c)] {
-            receiveSpecial(c)
-        } else {
-            receivePlain(c)
-        }
-    }
-
-    private mutating func receivePlain(_ c: UInt8) {
-        restartOnAny()
-        if termios.local(Termios.echo) {
-            finishErasing()
-            if lineHead == head { echoLineColumn() }
-            echo(c)
-            commitEchoes()
-        }
-        if c == 0xff && termios.input(Termios.parmrk) { queue(c) }
-        queue(c)
-    }
-
-    private mutating func receiveSpecial(_ byte: UInt8) {
-        var c = byte
-        if termios.input(Termios.ixon) {
-            if c == termios.cc[Termios.vstart] {
-                start()
-                processEchoes()
-                return
-            }
-            if c == termios.cc[Termios.vstop] {
-                stop()
-                return
-            }
-        }
-        if termios.local(Termios.isig), let signal = signal(of: c) {
-            raise(signal, c)
-            return
-        }
-        restartOnAny()
-        if c == 13 {
-            if termios.input(Termios.igncr) { return }
-            if termios.input(Termios.icrnl) { c = 10 }
-        } else if c == 10 && termios.input(Termios.inlcr) {
-            c = 13
-        }
-        if canonical && edit(c) { return }
-        if termios.local(Termios.echo) {
-            finishErasing()
-            if c == 10 {
-                echoRaw(10)
-            } else {
-                if lineHead == head { echoLineColumn() }
-                echo(c)
-            }
-            commitEchoes()
-        }
-        if c == 0xff && termios.input(Termios.parmrk) { queue(c) }
-        queue(c)
-    }
-
-    private mutating func restartOnAny() {
-        if stopped && !stoppedByCall && termios.input(Termios.ixon) && termios.input(Termios.ixany) {
-            start()
-            processEchoes()
-        }
-    }
-
-    private func signal(of c: UInt8) -> Int32? {
-        if c == termios.cc[Termios.vintr] { return 2 }  // SIGINT
-        if c == termios.cc[Termios.vquit] { return 3 }  // SIGQUIT
-        if c == termios.cc[Termios.vsusp] { return 20 }  // SIGTSTP
-        return nil
-    }
-
-    private mutating func raise(_ signal: Int32, _ c: UInt8) {
-        signals.append(signal)
-        if !termios.local(Termios.noflsh) {
-            flushEcho()
-            flushOutput()
-            flushInput()
-        }
-        if termios.input(Termios.ixon) { start() }
-        if termios.local(Termios.echo) {
-            echo(c)
-            commitEchoes()
-        } else {
-            processEchoes()
-        }
-    }
-
-    mutating func queue(_ c: UInt8) {
-        input[head & Self.mask] = c
-        head &+= 1
     }
 }

@@ -1,57 +1,55 @@
 /// Everything that a line discipline holds, for another instance to go on with.
 package struct LineImage: Sendable {
-    package var termios: Termios
+    package var termios = Termios.standard
     /// What can be read or is being typed, oldest first, and which of these bytes end a line.
-    package var input: [UInt8]
-    package var lineEnds: [Bool]
+    package var input: [UInt8] = []
+    package var lineEnds: [Bool] = []
     /// How many of them belong to complete lines.
-    package var complete: Int
+    package var complete = 0
+    /// Input beyond the queue, and how much of it has acted as STOP and START.
+    package var waiting: [UInt8] = []
+    package var lookedAhead = 0
     /// Echo that waits, and how far it is committed and may be shown.
-    package var echo: [UInt8]
-    package var echoCommit: Int
-    package var echoMark: Int
-    package var output: [UInt8]
-    package var outputEpoch: UInt64
-    package var column: Int
-    package var lineColumn: Int
-    package var literalNext: Bool
-    package var erasing: Bool
-    package var stopped: Bool
-    package var stoppedByCall: Bool
+    package var echo: [UInt8] = []
+    package var echoCommit = 0
+    package var echoMark = 0
+    package var output: [UInt8] = []
+    package var outputEpoch: UInt64 = 0
+    package var packets = false
+    package var packetStatus: UInt8 = 0
+    package var column = 0
+    package var lineColumn = 0
+    package var literalNext = false
+    package var erasing = false
+    package var stopped = false
+    package var stoppedByCall = false
 
-    package init(
-        termios: Termios, input: [UInt8], lineEnds: [Bool], complete: Int, echo: [UInt8], echoCommit: Int,
-        echoMark: Int,
-        output: [UInt8], outputEpoch: UInt64, column: Int, lineColumn: Int, literalNext: Bool, erasing: Bool,
-        stopped: Bool, stoppedByCall: Bool
-    ) {
-        self.termios = termios
-        self.input = input
-        self.lineEnds = lineEnds
-        self.complete = complete
-        self.echo = echo
-        self.echoCommit = echoCommit
-        self.echoMark = echoMark
-        self.output = output
-        self.outputEpoch = outputEpoch
-        self.column = column
-        self.lineColumn = lineColumn
-        self.literalNext = literalNext
-        self.erasing = erasing
-        self.stopped = stopped
-        self.stoppedByCall = stoppedByCall
-    }
+    package init() {}
 }
 
 extension LineDiscipline {
     package var image: LineImage {
-        LineImage(
-            termios: termios, input: (tail..<head).map { input[$0 & Self.mask] },
-            lineEnds: (tail..<head).map { lineEnds[$0 & Self.mask] }, complete: lineHead &- tail,
-            echo: (echoTail..<echoHead).map { echoBytes[$0 & Self.mask] }, echoCommit: max(0, echoCommit &- echoTail),
-            echoMark: max(0, echoMark &- echoTail), output: output.contents, outputEpoch: outputEpoch, column: column,
-            lineColumn: lineColumn, literalNext: literalNext, erasing: erasing, stopped: stopped,
-            stoppedByCall: stoppedByCall)
+        var image = LineImage()
+        image.termios = termios
+        image.input = (tail..<head).map { input[$0 & Self.mask] }
+        image.lineEnds = (tail..<head).map { lineEnds[$0 & Self.mask] }
+        image.complete = max(0, lineHead &- tail)
+        image.waiting = waiting.contents
+        image.lookedAhead = lookedAhead
+        image.echo = (echoTail..<echoHead).map { echoBytes[$0 & Self.mask] }
+        image.echoCommit = max(0, echoCommit &- echoTail)
+        image.echoMark = max(0, echoMark &- echoTail)
+        image.output = output.contents
+        image.outputEpoch = outputEpoch
+        image.packets = packets
+        image.packetStatus = packetStatus
+        image.column = column
+        image.lineColumn = lineColumn
+        image.literalNext = literalNext
+        image.erasing = erasing
+        image.stopped = stopped
+        image.stoppedByCall = stoppedByCall
+        return image
     }
 
     /// False, with nothing changed, where the image is of no line discipline.
@@ -59,17 +57,20 @@ extension LineDiscipline {
         guard image.input.count <= Self.size, image.lineEnds.count == image.input.count,
             (0...image.input.count).contains(image.complete), image.echo.count <= Self.size,
             (0...image.echo.count).contains(image.echoCommit), (0...image.echo.count).contains(image.echoMark),
-            image.output.count <= output.capacity, (0...Int(Int32.max)).contains(image.column),
+            image.output.count <= output.capacity, image.waiting.count <= waiting.capacity,
+            (0...image.waiting.count).contains(image.lookedAhead), (0...Int(Int32.max)).contains(image.column),
             (0...Int(Int32.max)).contains(image.lineColumn)
         else { return false }
         setTermios(image.termios)
-        flushInput()
+        flushAllInput()
         for (at, byte) in image.input.enumerated() {
             input[at] = byte
             lineEnds[at] = image.lineEnds[at]
         }
         head = image.input.count
         lineHead = image.complete
+        image.waiting.withUnsafeBytes { _ = waiting.append($0) }
+        lookedAhead = image.lookedAhead
         flushEcho()
         for (at, byte) in image.echo.enumerated() { echoBytes[at] = byte }
         echoHead = image.echo.count
@@ -78,6 +79,8 @@ extension LineDiscipline {
         output.removeAll()
         image.output.withUnsafeBytes { _ = output.append($0) }
         outputEpoch = image.outputEpoch
+        packets = image.packets
+        packetStatus = image.packetStatus
         column = image.column
         lineColumn = image.lineColumn
         literalNext = image.literalNext

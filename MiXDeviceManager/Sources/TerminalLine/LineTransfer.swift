@@ -64,34 +64,39 @@ extension LineDiscipline {
     }
 
     /// Something can be read: in canonical mode a line, else a byte.
-    package var hasInput: Bool { canonical ? lineHead != tail : head != tail }
+    package var hasInput: Bool { byLines ? lineHead != tail : head != tail }
 
     /// Bytes that could be read without canonical processing.
     package var rawCount: Int { head &- tail }
 
     /// FIONREAD: end-of-file marks do not count.
     package var readable: Int {
-        guard canonical else { return head &- tail }
+        guard byLines else { return head &- tail }
         var count = lineHead &- tail
         for at in tail..<max(tail, lineHead) where isEndOfFile(at) { count -= 1 }
         return count
     }
 
     /// The far side can deliver at least one byte.
-    package var canReceive: Bool {
-        LineDiscipline.size - 1 - (head &- tail) > 0 || (canonical && lineHead == tail)
-    }
+    package var canReceive: Bool { holdsInput ? waiting.room > 0 : queueRoom.count > 0 }
 
     private func isEndOfFile(_ at: Int) -> Bool { lineEnds[at & Self.mask] && input[at & Self.mask] == 0 }
 
     /// Reads at most one line, or in non-canonical mode what is there. 0: end of file (or nothing; see `hasInput`).
     package mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard buffer.count > 0 else { return 0 }
-        let end = canonical ? lineHead : head
+        let count = take(into: buffer)
+        admit()
+        return count
+    }
+
+    private mutating func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let lines = byLines
+        let end = lines ? lineHead : head
         var count = 0
         while tail != end && count < buffer.count {
             let slot = tail & Self.mask
-            let ends = canonical && lineEnds[slot]
+            let ends = lines && lineEnds[slot]
             if ends {
                 lineEnds[slot] = false
                 tail &+= 1
@@ -105,8 +110,10 @@ extension LineDiscipline {
             count &+= 1
             tail &+= 1
         }
+        // With EXTPROC the end-of-file character, alone, is the end of file.
+        if canonical && !lines && count == 1 && tail == head && buffer[0] == termios.cc[Termios.veof] { return 0 }
         // A read that stopped just before an end-of-file mark has seen it: the next read must not return 0.
-        if canonical && count == buffer.count && tail != lineHead && isEndOfFile(tail) {
+        if lines && count == buffer.count && tail != lineHead && isEndOfFile(tail) {
             lineEnds[tail & Self.mask] = false
             tail &+= 1
         }

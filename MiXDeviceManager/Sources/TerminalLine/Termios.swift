@@ -59,7 +59,8 @@ extension Termios {
     package static let vstart = 8, vstop = 9, vsusp = 10, veol = 11, vreprint = 12, vdiscard = 13
     package static let vwerase = 14, vlnext = 15, veol2 = 16
 
-    package static let ignbrk: UInt32 = 0o1, brkint: UInt32 = 0o2, parmrk: UInt32 = 0o10, istrip: UInt32 = 0o40
+    package static let ignbrk: UInt32 = 0o1, brkint: UInt32 = 0o2, ignpar: UInt32 = 0o4, parmrk: UInt32 = 0o10
+    package static let inpck: UInt32 = 0o20, istrip: UInt32 = 0o40
     package static let inlcr: UInt32 = 0o100, igncr: UInt32 = 0o200, icrnl: UInt32 = 0o400, iuclc: UInt32 = 0o1000
     package static let ixon: UInt32 = 0o2000, ixany: UInt32 = 0o4000, ixoff: UInt32 = 0o10000
     package static let iutf8: UInt32 = 0o40000
@@ -68,12 +69,13 @@ extension Termios {
     package static let onocr: UInt32 = 0o20, onlret: UInt32 = 0o40, tabdly: UInt32 = 0o14000, xtabs: UInt32 = 0o14000
 
     package static let csize: UInt32 = 0o60, cs8: UInt32 = 0o60, cread: UInt32 = 0o200, parenb: UInt32 = 0o400
+    package static let hupcl: UInt32 = 0o2000, clocal: UInt32 = 0o4000
     package static let cbaud: UInt32 = 0o10017, b38400: UInt32 = 0o17, bother: UInt32 = 0o10000
 
     package static let isig: UInt32 = 0o1, icanon: UInt32 = 0o2, echo: UInt32 = 0o10, echoe: UInt32 = 0o20
     package static let echok: UInt32 = 0o40, echonl: UInt32 = 0o100, noflsh: UInt32 = 0o200, tostop: UInt32 = 0o400
     package static let echoctl: UInt32 = 0o1000, echoprt: UInt32 = 0o2000, echoke: UInt32 = 0o4000
-    package static let iexten: UInt32 = 0o100000
+    package static let iexten: UInt32 = 0o100000, extproc: UInt32 = 0o200000
 }
 
 extension UInt8 {

@@ -29,7 +29,8 @@ final class HostConsole: Sendable {
         self.far = far
         var window = Terminal.Window()
         if let output { _ = ioctl(output, UInt(TtyCommand.tiocgwinsz), &window) }
-        terminal = Terminal(number: 0, major: 5, minor: 1, far: far, effects: effects, timer: timer, window: window)
+        terminal = Terminal(
+            number: 0, name: "console", major: 5, minor: 1, far: far, effects: effects, timer: timer, window: window)
     }
 
     func isTerminal(_ number: Int) -> Bool { number < terminals.count && terminals[number] }
@@ -48,6 +49,8 @@ final class HostFarSide: FarSide {
         self.reader = reader
         self.writer = writer
     }
+
+    var kind: LineKind { .console }
 
     func outputReady(_ terminal: Terminal) {
         if let writer { return writer.kick(terminal) }

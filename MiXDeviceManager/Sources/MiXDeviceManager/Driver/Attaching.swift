@@ -40,7 +40,8 @@ extension DeviceManager {
         guard device.class_ == .tty else { return }
         let line = SerialLine(self, device)
         let terminal = Terminal(
-            number: SerialLine.firstNumber + Int(device.node.minor), major: device.node.major, minor: device.node.minor,
+            number: SerialLine.firstNumber + Int(device.node.minor), name: device.name, major: device.node.major,
+            minor: device.node.minor,
             far: line, effects: effects, timer: timer)
         terminal.state.withLock { ($0.mode, $0.gid) = (0o660, device.node.gid) }
         device.state.withLock { $0.terminal = terminal }
@@ -58,7 +59,7 @@ extension DeviceManager {
         }
         effects.perform(gathered)
         if let terminal {
-            terminal.hangUp(forGood: true)
+            hangUp(terminal, forGood: true)
             forget(terminal)
         }
         if device.class_ != .net { _ = call(FILE_DEV_UNREGISTER, device.node) }
@@ -95,14 +96,24 @@ final class SerialLine: FarSide {
         self.device = device
     }
 
+    var kind: LineKind { .serial }
     var outputPending: Bool { state.withLock { $0.writing || !$0.unsent.isEmpty } }
-    func opened(_ terminal: Terminal) {
+    func settingsChanged(_ terminal: Terminal) {
+        let (baud, cflag) = terminal.state.withLock { ($0.line.termios.ospeed, $0.line.termios.cflag) }
+    func settingsChanged(_ terminal: Terminal) { tell(terminal) }
+
+    /// The driver hears of the settings, and says the window where it knows one.
+    private func tell(_ terminal: Terminal) {
         let (baud, cflag) = terminal.state.withLock { ($0.line.termios.ospeed, $0.line.termios.cflag) }
         let answer = manager.driverCall(DRV_TTY_SETTINGS, device, arg: (UInt64(baud), UInt64(cflag)))
         // The window of a console, until somebody knows it better.
         let window = Terminal.Window(
             rows: UInt16(clamping: answer.reply.value.0), columns: UInt16(clamping: answer.reply.value.1))
         if answer.diag >= 0 { terminal.state.withLock { if $0.window == Terminal.Window() { $0.window = window } } }
+    }
+
+    func opened(_ terminal: Terminal) {
+        tell(terminal)
         ready(terminal)
     }
     func closed(_ terminal: Terminal, last: Bool) {}

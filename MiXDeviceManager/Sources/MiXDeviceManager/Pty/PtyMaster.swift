@@ -8,7 +8,8 @@ final class PtyMaster: FarSide {
         var locked = true  // until TIOCSPTLCK
         var opens = 1
         var slaveOpened = false  // has ever been
-        var packet = false
+        var exclusive = false
+        var isStopped = false  // by tcflow at the master: nothing can be typed
         var watches = WatchList()
     }
 
@@ -30,6 +31,7 @@ final class PtyMaster: FarSide {
     }
 
     var locked: Bool { state.withLock { $0.locked } }
+    var kind: LineKind { .pseudo }
     var outputPending: Bool { false }
 
     func outputReady(_ terminal: Terminal) { fire(terminal) }
@@ -38,7 +40,7 @@ final class PtyMaster: FarSide {
     func closed(_ terminal: Terminal, last: Bool) { if last { fire(terminal) } }
 
     /// Lock order: master, then terminal.
-    private func fire(_ terminal: Terminal) {
+    func fire(_ terminal: Terminal) {
         var gathered = Effects()
         state.withLock { state in
             guard !state.watches.isEmpty else { return }
@@ -51,30 +53,27 @@ final class PtyMaster: FarSide {
     private func events(_ state: State, _ terminal: Terminal) -> UInt32 {
         terminal.state.withLock { slave in
             let left = state.slaveOpened && slave.opens == 0
-            return (slave.line.output.isEmpty ? 0 : Poll.input) | (slave.line.canReceive ? Poll.output : 0)
-                | (left ? Poll.hangUp : 0)
+            return (slave.line.output.isEmpty ? 0 : Poll.input) | (left ? Poll.hangUp : 0)
+                | (slave.line.canReceive && !state.isStopped ? Poll.output : 0)
+                | (slave.line.hasPacketStatus ? Poll.input | Poll.priority : 0)
         }
     }
 
     /// What the slave wrote and echoed. EIO where the slave is closed and all has been read.
     func read(_ terminal: Terminal, _ exchange: inout Exchange) -> Int64 {
-        let (packet, opened) = state.withLock { ($0.packet, $0.slaveOpened) }
-        var target = exchange.target
+        let opened = state.withLock { $0.slaveOpened }
+        let target = exchange.target
         guard target.count > 0 else { return 0 }
-        if packet {
-            // TIOCPKT_DATA; the control packets of flushes and flow changes are not made.
-            target[0] = 0
-            target = UnsafeMutableRawBufferPointer(rebasing: target[1...])
-        }
-        let (count, left) = terminal.state.withLock { ($0.line.output.take(into: target), $0.opens == 0) }
+        let (count, left) = terminal.state.withLock { ($0.take(into: target), $0.opens == 0) }
         if count == 0 { return opened && left ? failure(EIO) : failure(EAGAIN) }
         terminal.outputMoved()
-        exchange.replied = count + (packet ? 1 : 0)
-        return Int64(exchange.replied)
+        exchange.replied = count
+        return Int64(count)
     }
 
     func write(_ terminal: Terminal, _ exchange: inout Exchange) -> Int64 {
         if exchange.body.count == 0 { return 0 }
+        if state.withLock({ $0.isStopped }) { return failure(EAGAIN) }
         let taken = terminal.input(exchange.body)
         return taken == 0 ? failure(EAGAIN) : Int64(taken)
     }
@@ -98,5 +97,19 @@ final class PtyMaster: FarSide {
         }
         effects.perform(gathered)
         return 0
+    }
+}
+
+extension Terminal.State {
+    /// Output for the master. In packet mode it comes behind a byte 0 (TIOCPKT_DATA), and what happened comes before it.
+    fileprivate mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+        guard line.packets else { return line.output.take(into: target) }
+        if line.hasPacketStatus {
+            target[0] = line.takePacketStatus()
+            return 1
+        }
+        if line.output.isEmpty { return 0 }
+        target[0] = 0
+        return 1 + line.output.take(into: UnsafeMutableRawBufferPointer(rebasing: target[1...]))
     }
 }

@@ -10,7 +10,8 @@ extension DeviceManager {
         let slave: Terminal? = terminals.withLock { table in
             guard let number = table.firstFree() else { return nil }
             let terminal = Terminal(
-                number: number, major: 136, minor: UInt32(number - 1), far: master, effects: effects, timer: timer)
+                number: number, name: "pts/\(number - 1)", major: 136, minor: UInt32(number - 1), far: master,
+                effects: effects, timer: timer)
             table.add(terminal)
             table.masters[number] = master
             return terminal
@@ -27,11 +28,11 @@ extension DeviceManager {
         return 0
     }
 
-    private func node(_ slave: Terminal) -> DeviceNode {
-        let (mode, uid, gid) = slave.state.withLock { ($0.mode, $0.uid, $0.gid) }
+    /// Its node under /dev.
+    func node(_ terminal: Terminal) -> DeviceNode {
+        let (mode, uid, gid) = terminal.state.withLock { ($0.mode, $0.uid, $0.gid) }
         return DeviceNode(
-            name: "pts/\(slave.minor)", mode: S_IFCHR | mode, major: slave.major, minor: slave.minor, uid: uid, gid: gid
-        )
+            name: terminal.name, mode: S_IFCHR | mode, major: terminal.major, minor: terminal.minor, uid: uid, gid: gid)
     }
 
     func serveMaster(_ number: Int, _ tag: UInt64, _ exchange: inout Exchange) -> Int64 {
@@ -70,7 +71,7 @@ extension DeviceManager {
             return state.opens == 0
         }
         guard last else { return 0 }
-        slave.hangUp(forGood: true)
+        hangUp(slave, forGood: true)
         _ = call(FILE_DEV_UNREGISTER, node(slave))
         terminals.withLock { $0.masters[slave.number] = nil }
         forget(slave)
@@ -83,50 +84,6 @@ extension DeviceManager {
         terminals.withLock { table in
             let unused = slave.state.withLock { $0.gone && $0.opens == 0 && $0.deadOpens <= 0 }
             if unused && table.masters[slave.number] == nil { table.remove(slave.number) }
-        }
-    }
-
-    /// Settings, window and foreground group of a master are the slave's.
-    private func ioctl(_ master: PtyMaster, _ slave: Terminal, _ exchange: inout Exchange) -> Int64 {
-        let command = UInt32(truncatingIfNeeded: exchange.request.pointee.arg.0)
-        let argument = exchange.request.pointee.arg.1
-        switch command {
-        case TtyCommand.tiocgptn:
-            return exchange.put(slave.minor)
-        case TtyCommand.tiocsptlck:
-            guard let lock = exchange.get(Int32.self) else { return failure(EFAULT) }
-            master.state.withLock { $0.locked = lock != 0 }
-            return 0
-        case TtyCommand.tiocgptlck:
-            return exchange.put(Int32(master.locked ? 1 : 0))
-        case TtyCommand.tiocpkt:
-            guard let packet = exchange.get(Int32.self) else { return failure(EFAULT) }
-            master.state.withLock { $0.packet = packet != 0 }
-            return 0
-        case TtyCommand.tiocgptpeer:
-            // diag 0 and the slave's key: the client makes a descriptor of it. The argument is the O_* flags.
-            let noControl = argument & UInt64(O_NOCTTY) != 0
-            return open(slave, controlling: !noControl, &exchange)
-        case TtyCommand.tiocgpgrp:
-            return exchange.put(slave.state.withLock { $0.foreground })
-        case TtyCommand.tiocgsid:
-            let session = slave.state.withLock { $0.session }
-            return session == 0 ? failure(ENOTTY) : exchange.put(session)
-        case TtyCommand.fionread:
-            return exchange.put(Int32(slave.state.withLock { $0.line.output.count }))
-        case TtyCommand.tiocoutq:
-            return exchange.put(Int32(0))
-        case TtyCommand.tcflsh:
-            guard argument <= 2 else { return failure(EINVAL) }
-            return slave.flush(input: argument != 0, output: argument != 1)
-        case TtyCommand.tiocsig:
-            guard [UInt64(SIGINT), UInt64(SIGQUIT), UInt64(SIGTSTP)].contains(argument) else { return failure(EINVAL) }
-            slave.change { state, effects in effects.signals.append((Int32(argument), state.foreground)) }
-            return 0
-        case TtyCommand.tiocsctty, TtyCommand.tiocnotty, TtyCommand.tiocspgrp, TtyCommand.tcxonc:
-            return failure(ENOTTY)
-        default:
-            return slave.ioctl(command, argument, &exchange)
         }
     }
 }

@@ -9,12 +9,13 @@ enum DeviceKey {
     case stdio(Int)
     case ptmxNode
     case slaveNode(Int)
-    case terminal(Int)  // opened
+    case terminal(Int, byTty: Bool)  // opened; by /dev/tty, which it then is for stat(2)
     case master(Int)  // opened
     case attached(UInt64)  // opened
     case attachedNode(UInt64)
 
     static let terminalBase: UInt64 = 0xffff_fffd_0000_0000
+    static let byTtyBase: UInt64 = 0xffff_fffa_0000_0000
     static let masterBase: UInt64 = 0xffff_fffc_0000_0000
     static let attachedBase: UInt64 = 0xffff_fffb_0000_0000
     static let stdioBase: UInt64 = 0xffff_fffe_0000_0000
@@ -30,7 +31,8 @@ enum DeviceKey {
         case 5 where low == 2: self = .ptmxNode
         case 136: self = .slaveNode(low)
         case Self.stdioBase >> 32 where low < 3: self = .stdio(low)
-        case Self.terminalBase >> 32: self = .terminal(low)
+        case Self.terminalBase >> 32: self = .terminal(low, byTty: false)
+        case Self.byTtyBase >> 32: self = .terminal(low, byTty: true)
         case Self.masterBase >> 32: self = .master(low)
         case Self.attachedBase >> 32: self = .attached(key.object & 0xffff_ffff)
         case 4, 10, 229, 240, 254, 259: self = .attachedNode(key.object)

@@ -6,7 +6,7 @@ import Synchronization
 
 /// What a change of a device's state leads to, gathered under the device's lock and done behind it.
 struct Effects {
-    var signals: [(signal: Int32, group: Int32)] = []
+    var signals: [(signal: Int32, group: Int32)] = []  // a negative group: that process alone
     var posts: [(event: KnUniqueId, bits: UInt32)] = []
     var output = false  // bytes wait for the far side
     var inputRoom = false  // the far side may deliver again
@@ -29,7 +29,7 @@ final class EffectSink: Sendable {
             var event = event
             nucleus.eventPost(&event, bits)
         }
-        for (signal, group) in effects.signals where group > 0 {
+        for (signal, group) in effects.signals where group != 0 {
             if effects.flushed { deliver(signal, group) } else { self.signal(signal, group) }
         }
     }
@@ -47,7 +47,7 @@ final class EffectSink: Sendable {
         var annex = Annex<MixObjRequest>(MixObjRequest())
         annex.value.op = PROC_SIGNAL_GROUP
         annex.value.arg.0 = UInt64(signal)
-        annex.value.arg.1 = UInt64(group)
+        annex.value.arg.1 = UInt64(UInt32(bitPattern: group))
         return annex
     }
 

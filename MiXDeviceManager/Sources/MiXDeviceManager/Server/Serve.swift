@@ -39,8 +39,12 @@ extension DeviceManager {
         switch device {
         case .memory(let device):
             return serve(device, &exchange)
-        case .terminal(let number):
+        case .terminal(let number, let byTty):
             guard let terminal = terminals.withLock({ $0.terminal(number) }) else { return failure(EBADF) }
+            if byTty, exchange.op == OBJ_STAT {
+                return exchange.put(nodeStat(mode: S_IFCHR | 0o666, major: 5, minor: 0))
+            }
+            if byTty, exchange.op == OBJ_PATH { return exchange.put("/dev/tty") }
             return serve(terminal, key.tag, &exchange)
         case .master(let number):
             return serveMaster(number, key.tag, &exchange)
@@ -65,7 +69,11 @@ extension DeviceManager {
         case .controllingTerminal:
             let sid = exchange.request.pointee.cred.sid
             guard let terminal = terminals.withLock({ $0.controlling(sid) }) else { return failure(ENXIO) }
-            return open(terminal, controlling: false, &exchange)
+            let diag = open(terminal, controlling: false, &exchange)
+            exchange.reply.pointee.key.object = DeviceKey.byTtyBase | UInt64(terminal.number)
+            (exchange.reply.pointee.devMajor, exchange.reply.pointee.devMinor) = (5, 0)
+            exchange.reply.pointee.ino = deviceKey(5, 0)
+            return diag
         case .stdio(let number) where !console.isTerminal(number):
             return failure(ENXIO)  // closed on the host
         case .consoleNode, .stdio:

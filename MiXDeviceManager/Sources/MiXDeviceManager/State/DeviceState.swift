@@ -6,7 +6,7 @@ import CChorus
 extension DeviceManager {
     /// "MiXD" and the format's version.
     private static let magic: UInt32 = 0x4d69_5844
-    private static let version: UInt32 = 2
+    private static let version: UInt32 = 3
 
     enum Part: UInt8 { case head, terminal, stream, attached }
 

@@ -16,7 +16,8 @@ extension DeviceManager {
             out.put(state.locked)
             out.put(UInt32(truncatingIfNeeded: state.opens))
             out.put(state.slaveOpened)
-            out.put(state.packet)
+            out.put(state.exclusive)
+            out.put(state.isStopped)
         }
     }
 
@@ -37,7 +38,8 @@ extension DeviceManager {
                 return nil
             }
             terminal = Terminal(
-                number: Int(number), major: 136, minor: number - 1, far: master, effects: effects, timer: timer)
+                number: Int(number), name: "pts/\(number - 1)", major: 136, minor: number - 1, far: master,
+                effects: effects, timer: timer)
             terminals.withLock { table in
                 table.add(terminal)
                 if isMastered { table.masters[Int(number)] = master }
@@ -50,13 +52,14 @@ extension DeviceManager {
 
     private func takeMaster(_ input: inout StateReader) -> PtyMaster? {
         guard let secret: UInt64 = input.get(), let locked = input.flag(), let opens: UInt32 = input.get(),
-            let slaveOpened = input.flag(), let packet = input.flag()
+            let slaveOpened = input.flag(), let exclusive = input.flag(), let isStopped = input.flag()
         else { return nil }
         var state = PtyMaster.State()
         state.locked = locked
         state.opens = Int(Int32(bitPattern: opens))
         state.slaveOpened = slaveOpened
-        state.packet = packet
+        state.exclusive = exclusive
+        state.isStopped = isStopped
         return PtyMaster(effects: effects, secret: secret, state)
     }
 }
@@ -76,7 +79,9 @@ private struct TerminalImage {
     var mode: UInt32
     var uid: UInt32
     var gid: UInt32
+    var locked: TermiosImage.Short?
     var readers: [UInt64: BlockedRead]
+    var cutOff: Set<UInt64>
     var drainers: Set<UInt64>
     var lastInput: UInt64
     var flushesSeen: UInt64
@@ -101,8 +106,11 @@ extension Terminal.State {
             out.put(UInt32(clamping: read.need))
             out.put(read.deadline)
         }
-        out.put(UInt32(drainers.count))
-        for owner in drainers.sorted() { out.put(owner) }
+        for owners in [drainers, cutOff] {
+            out.put(UInt32(owners.count))
+            for owner in owners.sorted() { out.put(owner) }
+        }
+        out.put(locked.map { withUnsafeBytes(of: $0) { Array($0) } } ?? [])
         out.put(lastInput)
         out.put(flushesSeen)
     }
@@ -121,6 +129,8 @@ extension Terminal.State {
         (mode, uid, gid) = (saved.mode, saved.uid, saved.gid)
         readers = saved.readers
         drainers = saved.drainers
+        cutOff = saved.cutOff
+        locked = saved.locked
         lastInput = saved.lastInput
         flushesSeen = saved.flushesSeen
         return true
@@ -143,50 +153,26 @@ extension TerminalImage {
             else { return nil }
             readers[owner] = BlockedRead(need: Int(need), deadline: deadline)
         }
-        guard let drainerCount: UInt32 = input.get() else { return nil }
-        var drainers: Set<UInt64> = []
-        for _ in 0..<drainerCount {
-            guard let owner: UInt64 = input.get() else { return nil }
-            drainers.insert(owner)
-        }
+        guard let drainers = Self.owners(&input), let cutOff = Self.owners(&input), let lock = input.bytes(),
+            lock.isEmpty || lock.count == MemoryLayout<TermiosImage.Short>.size
+        else { return nil }
+        let locked = lock.isEmpty ? nil : lock.withUnsafeBytes { $0.loadUnaligned(as: TermiosImage.Short.self) }
         guard let lastInput: UInt64 = input.get(), let flushesSeen: UInt64 = input.get() else { return nil }
         self.init(
             line: line, window: Terminal.Window(rows: rows, columns: columns, xPixels: xPixels, yPixels: yPixels),
             session: session, foreground: foreground, exclusive: exclusive, secret: secret, generation: generation,
-            gone: gone, opens: Int(opens), deadOpens: Int(deadOpens), mode: mode, uid: uid, gid: gid, readers: readers,
-            drainers: drainers, lastInput: lastInput, flushesSeen: flushesSeen)
-    }
-}
-
-extension LineImage {
-    fileprivate func write(_ out: inout StateWriter) {
-        out.put(withUnsafeBytes(of: TermiosImage(termios)) { Array($0) })
-        out.put(input)
-        out.put(lineEnds.map { $0 ? 1 : 0 })
-        out.put(UInt32(complete))
-        out.put(echo)
-        out.put(UInt32(echoCommit))
-        out.put(UInt32(echoMark))
-        out.put(output)
-        out.put(outputEpoch)
-        out.put(UInt32(clamping: column))
-        out.put(UInt32(clamping: lineColumn))
-        for flag in [literalNext, erasing, stopped, stoppedByCall] { out.put(flag) }
+            gone: gone, opens: Int(opens), deadOpens: Int(deadOpens), mode: mode, uid: uid, gid: gid,
+            locked: locked, readers: readers, cutOff: cutOff, drainers: drainers, lastInput: lastInput,
+            flushesSeen: flushesSeen)
     }
 
-    fileprivate init?(_ reader: inout StateReader) {
-        guard let settings = reader.bytes(), settings.count == MemoryLayout<TermiosImage>.size,
-            let input = reader.bytes(), let lineEnds = reader.bytes(), let complete: UInt32 = reader.get(),
-            let echo = reader.bytes(), let echoCommit: UInt32 = reader.get(), let echoMark: UInt32 = reader.get(),
-            let output = reader.bytes(), let outputEpoch: UInt64 = reader.get(), let column: UInt32 = reader.get(),
-            let lineColumn: UInt32 = reader.get(), let literalNext = reader.flag(), let erasing = reader.flag(),
-            let stopped = reader.flag(), let stoppedByCall = reader.flag()
-        else { return nil }
-        let termios = settings.withUnsafeBytes { $0.loadUnaligned(as: TermiosImage.self).termios }
-        self.init(
-            termios: termios, input: input, lineEnds: lineEnds.map { $0 != 0 }, complete: Int(complete), echo: echo,
-            echoCommit: Int(echoCommit), echoMark: Int(echoMark), output: output, outputEpoch: outputEpoch,
-            column: Int(column), lineColumn: Int(lineColumn), literalNext: literalNext, erasing: erasing,
-            stopped: stopped, stoppedByCall: stoppedByCall)
+    private static func owners(_ input: inout StateReader) -> Set<UInt64>? {
+        guard let count: UInt32 = input.get() else { return nil }
+        var owners: Set<UInt64> = []
+        for _ in 0..<count {
+            guard let owner: UInt64 = input.get() else { return nil }
+            owners.insert(owner)
+        }
+        return owners
     }
 }

@@ -8,6 +8,8 @@ struct TerminalTable {
     private var slots: [Int: Terminal] = [:]
     private var sessions: [Int32: Int] = [:]
     var masters: [Int: PtyMaster] = [:]  // by the terminal's number
+    /// Sessions whose terminal hung up, and the group that was in the foreground: it hears of it when the leader ends.
+    var lost: [Int32: Int32] = [:]
 
     mutating func add(_ terminal: Terminal) { slots[terminal.number] = terminal }
     mutating func remove(_ number: Int) { slots[number] = nil }
@@ -55,15 +57,15 @@ extension DeviceManager {
         let request = exchange.request
         let cred = request.pointee.cred
         let flags = Int32(bitPattern: request.pointee.flags)
-        let root = cred.capabilities & MIX_CAP_ROOT != 0 || cred.uid == 0
+        let root = cred.isRoot
         let tag: UInt64? = terminal.state.withLock { state in
             if state.gone || (state.exclusive && !root) { return nil }
             state.opens += 1
             return state.secret &+ state.generation
         }
         guard let tag else { return terminal.state.withLock { $0.gone } ? failure(EIO) : failure(EBUSY) }
-        // By open a session leader without a terminal gets one (credentials(7)).
-        let readable = flags & O_ACCMODE != O_WRONLY || root
+        // By open a session leader without a terminal gets one (credentials(7)), but not by one for writing alone.
+        let readable = flags & O_ACCMODE != O_WRONLY
         if controlling && flags & O_NOCTTY == 0 && cred.pid == cred.sid && cred.sid > 0 && readable {
             terminals.withLock { table in
                 guard table.controlling(cred.sid) == nil, terminal.state.withLock({ $0.session == 0 }) else { return }
@@ -82,7 +84,7 @@ extension DeviceManager {
 
     /// TIOCSCTTY and TTY_SET_CONTROLLING. `steal`: TIOCSCTTY(1) by a privileged caller.
     func acquire(_ terminal: Terminal, _ cred: MixCred, leaderOnly: Bool, steal: Bool) -> Int64 {
-        let root = cred.capabilities & MIX_CAP_ROOT != 0 || cred.uid == 0
+        let root = cred.isRoot
         return terminals.withLock { table in
             let current = terminal.state.withLock { $0.session }
             let leader = cred.pid == cred.sid
@@ -100,27 +102,39 @@ extension DeviceManager {
         }
     }
 
-    /// TIOCNOTTY of a leader, or the leader's end: the foreground group is told and the terminal is free again.
-    func release(_ sid: Int32) {
-        let terminal = terminals.withLock { table in
+    /// TIOCNOTTY of a leader, or its end: the foreground group is told and the terminal is free again. A serial line hangs
+    /// up when its session ends.
+    func release(_ sid: Int32, isOver: Bool) {
+        let (terminal, lost) = terminals.withLock { table in
             let terminal = table.controlling(sid)
             table.unbind(sid)
-            return terminal
+            return (terminal, isOver ? table.lost.removeValue(forKey: sid) : nil)
+        }
+        if let lost {
+            var gathered = Effects()
+            gathered.signals = [(SIGHUP, lost), (SIGCONT, lost)]
+            effects.perform(gathered)
         }
         terminal?.change { state, effects in
             guard state.session == sid else { return }
             effects.signals.append((SIGHUP, state.foreground))
-            effects.signals.append((SIGCONT, state.foreground))
+            if !isOver { effects.signals.append((SIGCONT, state.foreground)) }
             state.session = 0
             state.foreground = 0
         }
+        if isOver, let terminal, terminal.far.kind == .serial { terminal.hangUp(forGood: false) }
+    }
+
+    func hangUp(_ terminal: Terminal, forGood: Bool) {
+        guard let lost = terminal.hangUp(forGood: forGood) else { return }
+        terminals.withLock { $0.lost[lost.session] = lost.foreground }
     }
 
     func serveSession(_ exchange: inout Exchange) -> Int64 {
         let cred = exchange.request.pointee.cred
         switch exchange.op {
         case TTY_SESSION_END:
-            release(cred.sid)
+            release(cred.sid, isOver: true)
             return 0
         case TTY_CONTROLLING:
             guard let terminal = terminals.withLock({ $0.controlling(cred.sid) }) else { return failure(ENXIO) }
@@ -138,7 +152,7 @@ extension DeviceManager {
     /// By an opened key or by a node's name.
     private func terminal(named key: MixKey) -> Terminal? {
         switch DeviceKey(key) {
-        case .terminal(let number): return terminals.withLock { $0.terminal(number) }
+        case .terminal(let number, _): return terminals.withLock { $0.terminal(number) }
         case .slaveNode(let number): return terminals.withLock { $0.terminal(number + 1) }
         case .consoleNode: return console.terminal
         case .stdio(let number): return streams[number] == nil ? console.terminal : nil

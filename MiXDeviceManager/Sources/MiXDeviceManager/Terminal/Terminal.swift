@@ -7,19 +7,29 @@ import TerminalLine
 /// The other end of a terminal: the host's terminal, or the master of a pseudo-terminal. The terminal does not know
 /// which. Called without the terminal's lock.
 protocol FarSide: AnyObject, Sendable {
+    var kind: LineKind { get }
     /// Output waits in the terminal.
     func outputReady(_ terminal: Terminal)
     /// The terminal can take input again after it refused some.
     func inputRoom(_ terminal: Terminal)
     /// Bytes taken from the terminal that have not arrived.
     var outputPending: Bool { get }
+    func settingsChanged(_ terminal: Terminal)
     func opened(_ terminal: Terminal)
     func closed(_ terminal: Terminal, last: Bool)
 }
 
+extension FarSide {
+    func settingsChanged(_ terminal: Terminal) {}
+}
+
+/// What a terminal's settings mean, and what the end of its session does to it, depends on what is at its other end.
+enum LineKind { case console, pseudo, serial }
+
 /// A terminal: line discipline, window, session, and who waits for it.
 final class Terminal: Sendable {
     let number: Int  // 0: the console; else the pseudo-terminal number + 1
+    let name: String  // of its node, under /dev
     let major: UInt32
     let minor: UInt32
     let far: any FarSide
@@ -35,7 +45,8 @@ final class Terminal: Sendable {
     }
 
     struct State: ~Copyable {
-        var line = LineDiscipline()
+        var line: LineDiscipline
+        var locked: TermiosImage.Short?  // TIOCSLCKTRMIOS: bits set here are not to be changed
         var window = Window()
         var session: Int32 = 0
         var foreground: Int32 = 0
@@ -50,18 +61,26 @@ final class Terminal: Sendable {
         var gid: UInt32 = 0
         var watches = WatchList()
         var readers: [UInt64: BlockedRead] = [:]  // by owner
+        var cutOff: Set<UInt64> = []  // owners who were reading when the master went
         var drainers: Set<UInt64> = []  // owners whose tcdrain waits
         var lastInput: UInt64 = 0
         var inputRefused = false
         var interrupting = 0  // signals under way that come with a flush: until then their group writes nothing more
         var flushesSeen: UInt64 = 0  // epochs of output that the far side was told of
+
+        init(_ kind: LineKind) {
+            // As much as the host's pseudo-terminals hold, so that who types ahead does not wait for the reader.
+            line = LineDiscipline(waitingCapacity: kind == .pseudo ? 8192 : 0)
+        }
     }
 
     init(
-        number: Int, major: UInt32, minor: UInt32, far: any FarSide, effects: EffectSink, timer: ReadTimer,
+        number: Int, name: String, major: UInt32, minor: UInt32, far: any FarSide, effects: EffectSink,
+        timer: ReadTimer,
         window: Window = Window()
     ) {
         self.number = number
+        self.name = name
         self.major = major
         self.minor = minor
         self.far = far
@@ -69,7 +88,7 @@ final class Terminal: Sendable {
         self.timer = timer
         var random = SystemRandomNumberGenerator()
         let secret = random.next()
-        state = Guarded(State())
+        state = Guarded(State(far.kind))
         state.withLock {
             $0.secret = secret &>> 1
             $0.window = window
@@ -87,10 +106,6 @@ final class Terminal: Sendable {
         }
         if gathered.output { far.outputReady(self) }
         if gathered.inputRoom { far.inputRoom(self) }
-    }
-
-    var name: String {
-        number == 0 ? "/dev/console" : major == 4 ? "/dev/ttyS\(minor - 64)" : "/dev/pts/\(number - 1)"
     }
 
     /// Changes the state under the lock and does afterwards what follows from it.
@@ -125,7 +140,7 @@ extension Terminal.State {
                 interrupting += 1
             }
         }
-        if !line.output.isEmpty || line.outputEpoch != flushesSeen { effects.output = true }
+        if !line.output.isEmpty || line.outputEpoch != flushesSeen || line.hasPacketStatus { effects.output = true }
         flushesSeen = line.outputEpoch
         if inputRefused && line.canReceive {
             inputRefused = false

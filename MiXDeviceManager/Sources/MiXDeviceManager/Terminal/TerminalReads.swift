@@ -28,7 +28,11 @@ extension Terminal.State {
         into target: UnsafeMutableRawBufferPointer, owner: UInt64, nonblocking: Bool, timer: inout UInt64
     ) -> Int64 {
         if target.count == 0 { return 0 }
-        if line.canonical { return line.hasInput ? Int64(line.read(into: target)) : failure(EAGAIN) }
+        if line.canonical {
+            if line.hasInput { return deliver(target, owner) }
+            if !nonblocking { readers[owner] = BlockedRead(need: 1, deadline: 0) }
+            return failure(EAGAIN)
+        }
         let count = line.rawCount
         let minimum = min(Int(line.termios.cc[Termios.vmin]), target.count)
         let time = UInt64(line.termios.cc[Termios.vtime]) * Self.tenth
@@ -68,7 +72,7 @@ extension Terminal.State {
     }
 
     private mutating func deliver(_ target: UnsafeMutableRawBufferPointer, _ owner: UInt64) -> Int64 {
-        readers[owner] = nil
+        if !readers.isEmpty { readers[owner] = nil }
         return Int64(line.read(into: target))
     }
 }

@@ -27,11 +27,25 @@ extension DeviceManager {
             let (mode, uid, gid) = terminal.state.withLock { ($0.mode, $0.uid, $0.gid) }
             return exchange.put(
                 nodeStat(mode: S_IFCHR | mode, major: terminal.major, minor: terminal.minor, uid: uid, gid: gid))
-        case OBJ_SETATTR: return terminal.setAttributes(exchange.request)
+        case OBJ_SETATTR:
+            let diag = terminal.setAttributes(exchange.request)
+            if diag >= 0, terminal.number != 0, !terminal.state.withLock({ $0.gone }) {
+                _ = call(FILE_DEV_REGISTER, node(terminal))  // what its name has is the same
+            }
+            return diag
         case OBJ_STATFS: return statfs(&exchange)
-        case OBJ_PATH: return exchange.put(terminal.name)
+        case OBJ_PATH: return exchange.put("/dev/" + terminal.name)
         default: return refuse(exchange.op)
         }
+    }
+}
+
+extension Terminal.State {
+    /// What was kept of an owner's blocked call.
+    fileprivate mutating func forget(_ owner: UInt64) {
+        readers[owner] = nil
+        cutOff.remove(owner)
+        drainers.remove(owner)
     }
 }
 
@@ -45,17 +59,14 @@ extension Terminal {
             uiHead: UInt32(truncatingIfNeeded: request.pointee.arg.2),
             uiTail: UInt32(truncatingIfNeeded: request.pointee.arg.3))
         let events: UInt32? = change { state, effects in
-            switch state.keyState(tag) {
-            case .foreign: return nil
-            case .hungUp: return Poll.input | Poll.output | Poll.error | Poll.hangUp
-            case .live: break
-            }
+            let key = state.keyState(tag)
+            if key == .foreign { return nil }
             if mask == 0 {
                 state.watches.disarm(owner: owner, event: event)
-                state.readers[owner] = nil
-                state.drainers.remove(owner)
+                state.forget(owner)
                 return 0
             }
+            if key == .hungUp { return Poll.input | Poll.output | Poll.error | Poll.hangUp }
             let now = state.events(owner, far) & (mask | Poll.always)
             // What is true already needs no watch: the reply says it. The rest of the mask does.
             if mask & ~now != 0 {
@@ -74,14 +85,14 @@ extension Terminal {
         let last: Bool? = state.withLock { state in
             guard state.keyState(tag) != .foreign else { return nil }
             state.watches.disarm(owner: owner, event: KnUniqueId())
-            state.readers[owner] = nil
-            state.drainers.remove(owner)
+            state.forget(owner)
             guard state.keyState(tag) == .live, state.opens > 0 else {
                 state.deadOpens -= 1
                 return false
             }
             state.opens -= 1
-            if state.opens == 0 { state.exclusive = false }
+            // A pseudo-terminal lives as long as its master.
+            if state.opens == 0, far.kind != .pseudo { (state.exclusive, state.locked) = (false, nil) }
             return state.opens == 0
         }
         guard let last else { return failure(EBADF) }
@@ -97,7 +108,7 @@ extension Terminal {
         let uid = UInt32(truncatingIfNeeded: request.pointee.arg.1)
         let gid = UInt32(truncatingIfNeeded: request.pointee.arg.1 >> 32)
         return state.withLock { state in
-            guard cred.uid == state.uid || cred.capabilities & MIX_CAP_ROOT != 0 || cred.uid == 0 else {
+            guard cred.uid == state.uid || cred.isRoot else {
                 return failure(EPERM)
             }
             if what & MIX_ATTR_MODE != 0 { state.mode = mode & 0o7777 }

@@ -15,12 +15,12 @@ extension Terminal {
             let result: Int64? = change { state, effects in
                 switch state.keyState(tag) {
                 case .foreign: return failure(EBADF)
-                case .hungUp: return 0
+                case .hungUp: return state.cutOff.remove(owner) == nil ? 0 : failure(EIO)
                 case .live: break
                 }
                 if !checked && state.inBackground(cred) { return nil }
                 let count = state.read(into: target, owner: owner, nonblocking: nonblocking, timer: &timer)
-                if count > 0 { state.settle(&effects, far) }
+                if count >= 0 { state.settle(&effects, far) }
                 return count
             }
             if timer != 0 { self.timer.schedule(self, at: timer) }
@@ -88,7 +88,7 @@ extension Terminal: InputSink, OutputSource {
     /// Room for input, so that the far side need not read ahead.
     var inputSpace: Int { 4096 }
 
-    func inputEnded(_ code: Int32) { hangUp(forGood: true) }
+    func inputEnded(_ code: Int32) { lineLost() }
 
     func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, epoch: UInt64) {
         state.withLock { ($0.line.output.take(into: buffer), $0.line.outputEpoch) }
@@ -104,29 +104,44 @@ extension Terminal: InputSink, OutputSource {
         }
     }
 
-    func outputFailed(_ code: Int32) { hangUp(forGood: true) }
+    func outputFailed(_ code: Int32) { lineLost() }
 
-    /// The far side hung up: SIGHUP and SIGCONT, then end of file and EIO for whoever had it open (tty_ioctl(4)).
-    func hangUp(forGood: Bool) {
+    /// The site's terminal is gone: who is in the foreground is told at once.
+    private func lineLost() {
+        guard let lost = hangUp(forGood: true), lost.foreground > 0 else { return }
+        change { _, effects in
+            effects.signals.append((SIGHUP, lost.foreground))
+            effects.signals.append((SIGCONT, lost.foreground))
+        }
+    }
+
+    /// The far side hung up: SIGHUP and SIGCONT for the session's leader, then end of file and EIO for whoever had it open
+    /// (ioctl_tty(2), TIOCVHANGUP). Whose terminal it was.
+    @discardableResult
+    func hangUp(forGood: Bool) -> (session: Int32, foreground: Int32)? {
         change { state, effects in
-            guard !state.gone else { return }
-            let groups = Set([state.session, state.foreground])
-            for group in groups where group > 0 {
-                effects.signals.append((SIGHUP, group))
-                effects.signals.append((SIGCONT, group))
+            guard !state.gone else { return nil }
+            let lost = state.session == 0 ? nil : (session: state.session, foreground: state.foreground)
+            if let lost {
+                effects.signals.append((SIGHUP, -lost.session))
+                effects.signals.append((SIGCONT, -lost.session))
             }
             state.session = 0
             state.foreground = 0
             state.generation += 1
             state.deadOpens += state.opens
             state.opens = 0
+            if forGood, far.kind == .pseudo { state.cutOff.formUnion(state.readers.keys) }
             state.readers.removeAll()
             state.drainers.removeAll()
-            state.line.flushInput()
+            state.line.flushAllInput()
+            // A pseudo-terminal begins anew (tty_ldisc_hangup of Linux).
+            if far.kind == .pseudo { state.line.setTermios(.standard) }
             let gone = state.gone
             state.gone = true  // what every watch sees now
             state.fire(&effects, far)
             state.gone = forGood || gone
+            return lost
         }
     }
 

@@ -34,11 +34,10 @@ extension TermiosImage {
         return TermiosImage(short: short, ispeed: Self.inputSpeed(short.cflag, out, ispeed), ospeed: out).settings
     }
 
-    /// A terminal without a line has eight bits and no parity, whatever is asked for.
     fileprivate var settings: Termios {
-        let cflag = short.cflag & ~(Termios.csize | Termios.parenb) | Termios.cs8 | Termios.cread
-        return Termios(
-            iflag: short.iflag, oflag: short.oflag, cflag: cflag, lflag: short.lflag, line: short.line, cc: short.cc,
+        Termios(
+            iflag: short.iflag, oflag: short.oflag, cflag: short.cflag, lflag: short.lflag, line: short.line,
+            cc: short.cc,
             ispeed: ispeed, ospeed: ospeed)
     }
 

@@ -66,13 +66,25 @@ final class Devfs: Tmpfs, @unchecked Sendable {
     override var typeName: String { "devtmpfs" }
     override var isShared: Bool { true }
 
-    /// Puts a node at `path`, making directories on the way; one that is there already is replaced.
+    /// Puts a node at `path`, making directories on the way. One of the same device gets the new mode and owner; another is
+    /// replaced.
     func register(_ path: [UInt8], _ new: NewNode) throws(Errno) -> Inode {
         let (directory, name) = try locate(path, making: true)
+        if let known = renew(directory, name, new) { return known }
         do throws(Errno) { try directory.remove(name, directory: false) } catch {
             if error != .ENOENT { throw error }
         }
         return try directory.make(name, new)
+    }
+
+    private func renew(_ directory: TmpNode, _ name: Name, _ new: NewNode) -> TmpNode? {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let node = try? directory.lockedFind(name), node.type == new.type, node.rdev == new.rdev else {
+            return nil
+        }
+        (node.mode, node.uid, node.gid, node.ctime) = (new.mode, new.uid, new.gid, .now)
+        return node
     }
 
     func unregister(_ path: [UInt8]) throws(Errno) -> TmpNode? {

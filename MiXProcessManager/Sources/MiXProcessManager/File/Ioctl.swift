@@ -10,6 +10,7 @@ enum Ioctl {
     static let bytesReadable: UInt32 = 0x541b  // FIONREAD
 
     static let openPeer: UInt32 = 0x5441  // TIOCGPTPEER
+    static let noTerminal: UInt32 = 0x5422  // TIOCNOTTY
 
     static let table: [(Int, String, SystemCallHandler)] = [(16, "ioctl", ioctl)]
 
@@ -45,6 +46,7 @@ enum Ioctl {
         case 0x5406, 0x5407, 0x5408: return Shape(input: 18)
         case 0x540f, 0x5411, 0x5415, 0x5419, 0x541b, 0x5424, 0x5429, 0x5460: return Shape(output: 4)
         case 0x5410, 0x5416, 0x5417, 0x5418, 0x541a, 0x5420, 0x5421, 0x5423: return Shape(input: 4)
+        case 0x545d: return Shape(output: 80)  // TIOCGICOUNT
         case 0x5412: return Shape(input: 1)  // TIOCSTI
         case 0x5413: return Shape(output: 8)  // TIOCGWINSZ
         case 0x5414: return Shape(input: 8)
@@ -96,6 +98,7 @@ enum RemoteIoctl {
                             peer, closeOnExec: UInt32(truncatingIfNeeded: argument) & FileFlags.closeOnExec != 0))
                 }
                 if !output.isEmpty { try call.copyOut(output, to: argument) }
+                if command == Ioctl.noTerminal { giveUpTerminal(call.process) }
                 return .done(reply.diag)
             } catch {
                 // Draining output (TCSETSW, TCSBRK) waits, whatever O_NONBLOCK says.
@@ -103,5 +106,10 @@ enum RemoteIoctl {
                 if let outcome = try object.waitOrFail(call, error, PollBits.output, "ioctl", &armed) { return outcome }
             }
         }
+    }
+
+    /// A leader has given up its session's (the server did it), a member only its own.
+    private static func giveUpTerminal(_ process: Process) {
+        process.manager.withTree { if process.sid != process.pid { process.isWithoutTerminal = true } }
     }
 }

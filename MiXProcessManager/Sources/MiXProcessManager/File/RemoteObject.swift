@@ -81,9 +81,12 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         return type == FileMode.regular || type == FileMode.block
     }
 
+    /// pread(2) and pwrite(2) are for it; other character devices than terminals take them and ignore where.
+    private var isPositioned: Bool { isSeekable || isCharacter && !isTerminal }
+
     override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
         if kind & FileMode.typeMask == FileMode.directory { throw .EISDIR }
-        if place != nil && !isSeekable && kind & FileMode.typeMask != FileMode.character { throw .ESPIPE }
+        if place != nil && !isPositioned { throw .ESPIPE }
         let cred = call.process.mixCred()
         var request = request(OBJ_READ, cred)
         request.flags = flags & FileFlags.nonBlocking
@@ -116,7 +119,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     }
 
     override func write(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
-        if place != nil && !isSeekable && kind & FileMode.typeMask != FileMode.character { throw .ESPIPE }
+        if place != nil && !isPositioned { throw .ESPIPE }
         let progress = call.kept as? Progress ?? Progress()
         let cred = call.process.mixCred()
         var request = request(OBJ_WRITE, cred)

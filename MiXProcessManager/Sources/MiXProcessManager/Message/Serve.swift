@@ -70,7 +70,12 @@ extension ProcessManager {
         case PROC_SIGNAL_GROUP:
             let signal = Int32(truncatingIfNeeded: request.arg.0)
             guard Signal.isValid(signal) else { throw .EINVAL }
-            postGroup(.kernel(signal), pgrp: Int32(truncatingIfNeeded: request.arg.1))
+            let target = Int32(truncatingIfNeeded: request.arg.1)
+            if target < 0 {
+                withTree { processes[0 &- target].map { _ = postLocked(.kernel(signal), to: $0) } }
+            } else {
+                postGroup(.kernel(signal), pgrp: target)
+            }
         case PROC_GROUP_ORPHANED:
             let state = try groupState(request)
             reply.value.0 = state.orphaned ? 1 : 0
@@ -125,7 +130,9 @@ extension ProcessManager {
         let group = Int32(truncatingIfNeeded: request.arg.1)
         return try tree.withLock { () throws(Errno) in
             // Zombies are members until they are collected (setpgid(2)).
-            guard let member = processes.values.first(where: { $0.pgrp == group }) else { throw .ESRCH }
+            guard let member = processes.values.first(where: { $0.pgrp == group }) ?? processes[group] else {
+                throw .ESRCH
+            }
             let orphaned = isOrphanedLocked(group)
             let session = UInt32(bitPattern: member.sid)
             guard Signal.isValid(signal), let process = processes[request.cred.pid] else {

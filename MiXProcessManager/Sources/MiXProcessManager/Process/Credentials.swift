@@ -85,7 +85,7 @@ extension Process {
         }
         cred.pid = pid
         cred.pgrp = pgrp
-        cred.sid = sid
+        cred.sid = isWithoutTerminal ? 0 : sid  // what servers need it for is its terminal
         cred.capabilities = credentials.isPrivileged ? MIX_CAP_ROOT : 0
         return cred
     }

@@ -211,6 +211,7 @@ enum IdentityCalls {
         try call.manager.withTree { () throws(Errno) in
             guard !call.manager.processes.values.contains(where: { $0.pgrp == process.pid }) else { throw .EPERM }
             process.sid = process.pid
+            process.isWithoutTerminal = false
             process.pgrp = process.pid
         }
         return .done(value: process.pid)

@@ -13,6 +13,8 @@ final class Process: @unchecked Sendable {
     var children: [Process] = []
     var pgrp: Int32
     var sid: Int32
+    /// It gave up the terminal of its session (TIOCNOTTY), for itself and its children.
+    var isWithoutTerminal: Bool
     var state = ProcessState.running
 
     var actor: KnCap
@@ -93,6 +95,7 @@ final class Process: @unchecked Sendable {
         self.memory = memory
         pgrp = parent?.pgrp ?? pid
         sid = parent?.sid ?? pid
+        isWithoutTerminal = parent?.isWithoutTerminal ?? false
         startTime = manager.clock.monotonic()
     }
 

@@ -20,10 +20,11 @@
 #define TTY_SET_CONTROLLING 312u /* key: becomes the controlling terminal of cred.sid, foreground group cred.pgrp */
 
 /* From the Device Manager to the Process Manager (group K_STAMP_PROCESS), request format of mixObject.h. */
-#define PROC_SIGNAL_GROUP 320u   /* sent asynchronously. arg[0] = signal number, arg[1] = process group */
+#define PROC_SIGNAL_GROUP 320u   /* sent asynchronously. arg[0] = signal number, arg[1] = process group, or -pid: that process */
 #define PROC_GROUP_ORPHANED 321u /* called. arg[1] = process group: value[0] = 1 when it is orphaned (EIO instead of SIGTTIN/TTOU);
                                     value[1] = 1 when cred.pid blocks or ignores arg[0] (signal number);
-                                    value[2] = its session, 0 where not told; -ESRCH where there is no such group */
+                                    value[2] = its session, 0 where not told; a process will do where no group has its number;
+                                    -ESRCH where there is neither */
 
 /* How terminals use the requests of mix/mixObject.h:
  * - diag -512 (ERESTARTSYS): the caller's group was sent SIGTTIN or SIGTTOU; deliver it, then ask again.

@@ -1,0 +1,140 @@
+/* Opening, names, locks, exclusive use, settings in all their forms. */
+
+static void pairs(void) {
+    struct stat status, other;
+    int value = -1, extra;
+    unsigned number = 0;
+    master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    CHECK("/dev/ptmx", master >= 0);
+    CHECK("TIOCGPTN", ioctl(master, TIOCGPTN, &number) == 0);
+    snprintf(slaveName, sizeof slaveName, "/dev/pts/%u", number);
+    CHECK("its slave has a node", stat(slaveName, &status) == 0 && S_ISCHR(status.st_mode));
+    CHECK("of major 136", major(status.st_rdev) == 136 && minor(status.st_rdev) == number);
+    CHECK("owned by the caller", status.st_uid == geteuid());
+    CHECK("ptmx has 5, 2", fstat(master, &other) == 0 && other.st_rdev == makedev(5, 2));
+    CHECK("ptsname", ptsname(master) && !strcmp(ptsname(master), slaveName));
+    CHECK("locked at first", ioctl(master, GETPTLCK, &value) == 0 && value == 1);
+    ERROR("a locked slave does not open", open(slaveName, O_RDWR | O_NOCTTY), EIO);
+    CHECK("grantpt and unlockpt", grantpt(master) == 0 && unlockpt(master) == 0);
+    CHECK("unlocked", ioctl(master, GETPTLCK, &value) == 0 && value == 0);
+    slave = open(slaveName, O_RDWR | O_NOCTTY);
+    CHECK("an unlocked one opens", slave >= 0);
+    CHECK("both are terminals", isatty(master) && isatty(slave));
+    CHECK("ttyname", ttyname(slave) && !strcmp(ttyname(slave), slaveName));
+    CHECK("fstat knows it", fstat(slave, &other) == 0 && other.st_rdev == status.st_rdev);
+    CHECK("TIOCGDEV", ioctl(slave, GETDEV, &value) == 0 && value == (int)(136 << 8 | (number & 0xff)));
+    CHECK("TIOCGDEV of the master is the slave's", ioctl(master, GETDEV, &value) == 0 && value == (int)(136 << 8 | (number & 0xff)));
+    ERROR("lseek", lseek(slave, 0, SEEK_SET), ESPIPE);
+    ERROR("pread", pread(slave, &value, 1, 0), ESPIPE);
+    ERROR("ftruncate", ftruncate(slave, 0), EINVAL);
+    ERROR("mmap", mmap(0, 4096, PROT_READ, MAP_SHARED, slave, 0) == MAP_FAILED ? -1 : 0, ENODEV);
+    ERROR("fsync", fsync(slave), EINVAL);
+    ERROR("TIOCGPTN of a slave", ioctl(slave, TIOCGPTN, &value), ENOTTY);
+    ERROR("TIOCSPTLCK of a slave", ioctl(slave, TIOCSPTLCK, &value), ENOTTY);
+    ERROR("TIOCGPTPEER of a slave", ioctl(slave, GETPEER, O_RDWR), EIO);
+    extra = ioctl(master, GETPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    CHECK("TIOCGPTPEER", extra >= 0 && fstat(extra, &other) == 0 && other.st_rdev == status.st_rdev);
+    CHECK("with O_CLOEXEC", fcntl(extra, F_GETFD) == FD_CLOEXEC);
+    close(extra);
+    value = 1;
+    CHECK("locked again", ioctl(master, TIOCSPTLCK, &value) == 0);
+    ERROR("it opens no more", open(slaveName, O_RDWR | O_NOCTTY), EIO);
+    ERROR("not even by TIOCGPTPEER", ioctl(master, GETPEER, O_RDWR | O_NOCTTY), EIO);
+    value = 0;
+    ioctl(master, TIOCSPTLCK, &value);
+    CHECK("chmod", fchmod(slave, 0622) == 0 && stat(slaveName, &other) == 0 && (other.st_mode & 07777) == 0622);
+    CHECK("chown", fchown(slave, 0, 5) == 0 && stat(slaveName, &other) == 0 && other.st_gid == 5);
+
+    CHECK("not exclusive", ioctl(slave, GETEXCL, &value) == 0 && value == 0);
+    CHECK("TIOCEXCL", ioctl(slave, TIOCEXCL, 0) == 0 && ioctl(slave, GETEXCL, &value) == 0 && value == 1);
+    CHECK("of one side", ioctl(master, GETEXCL, &value) == 0 && value == 0);
+    fchmod(slave, 0666);
+    fflush(0);
+    if (fork() == 0) {
+        setuid(12345);
+        extra = open(slaveName, O_RDWR | O_NOCTTY);
+        _exit(extra < 0 && errno == EBUSY ? 0 : 1);
+    }
+    int result = 1;
+    wait(&result);
+    CHECK("it opens for root alone", result == 0);
+    CHECK("TIOCNXCL", ioctl(slave, TIOCNXCL, 0) == 0 && ioctl(slave, GETEXCL, &value) == 0 && value == 0);
+
+    int second = openMaster();
+    CHECK("another pair has another number", second >= 0 && strcmp(slaveName, ptsname(master)));
+    close(second);
+    CHECK("it is free again", (second = openMaster()) >= 0);
+    ERROR("the node goes with the master", (close(second), stat(slaveName, &other)), ENOENT);
+    snprintf(slaveName, sizeof slaveName, "/dev/pts/%u", number);
+    closePair();
+    ERROR("both closed, no node", stat(slaveName, &other), ENOENT);
+    int many[300], count = 0;
+    while (count < 300 && (many[count] = open("/dev/ptmx", O_RDWR | O_NOCTTY)) >= 0) count++;
+    CHECK("three hundred at once", count == 300);
+    while (count > 0) close(many[--count]);
+}
+
+static void settings(void) {
+    struct Kernel k, k2;
+    struct Kernel2 two;
+    struct Old old;
+    int value;
+    openPair();
+    CHECK("TCGETS", ioctl(slave, TCGETS, &k) == 0);
+    CHECK("input flags of a new one", k.iflag == (ICRNL | IXON));
+    CHECK("output flags", k.oflag == (OPOST | ONLCR));
+    CHECK("control flags", k.cflag == (B38400 | CS8 | CREAD));
+    CHECK("local flags", k.lflag == (ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN));
+    CHECK("characters", !memcmp(k.cc, "\003\034\177\025\004\0\001\0\021\023\032\0\022\017\027\026\0\0\0", 19));
+    CHECK("TCGETS2", ioctl(slave, TCGETS2, &two) == 0 && !memcmp(&two.k, &k, sizeof k) && two.ispeed == 38400 && two.ospeed == 38400);
+    CHECK("TCGETA", ioctl(slave, TCGETA_, &old) == 0 && old.iflag == (k.iflag & 0xffff) && old.lflag == (k.lflag & 0xffff) && !memcmp(old.cc, k.cc, 8));
+    CHECK("the master shows the same", ioctl(master, TCGETS, &k2) == 0 && !memcmp(&k, &k2, sizeof k));
+    k.iflag |= IUTF8 | IMAXBEL | IGNPAR | INPCK | BRKINT;
+    k.oflag |= NL1 | CR3 | BS1 | VT1 | FF1 | TAB3 | OFILL | OFDEL;
+    k.cflag = (k.cflag & ~(CSIZE | CBAUD)) | CS5 | PARENB | PARODD | CSTOPB | HUPCL | CLOCAL | B9600;
+    CHECK("TCSETS keeps flags it does nothing with", ioctl(slave, TCSETS, &k) == 0 && ioctl(slave, TCGETS, &k2) == 0 && k2.iflag == k.iflag && k2.oflag == k.oflag);
+    CHECK("eight bits without parity", k2.cflag == (CS8 | CREAD | PARODD | CSTOPB | HUPCL | CLOCAL | B9600));
+    CHECK("the speed follows", ioctl(slave, TCGETS2, &two) == 0 && two.ispeed == 9600 && two.ospeed == 9600);
+    two.k.cflag = (two.k.cflag & ~CBAUD) | 010000; /* BOTHER */
+    two.ospeed = two.ispeed = 12345;
+    CHECK("TCSETS2 with any speed", ioctl(slave, TCSETS2, &two) == 0 && ioctl(slave, TCGETS2, &two) == 0 && two.ospeed == 12345);
+    two.k.cflag |= 010000 << 16;
+    two.ispeed = 300;
+    CHECK("and another for input", ioctl(slave, TCSETS2, &two) == 0 && ioctl(slave, TCGETS2, &two) == 0 && two.ospeed == 12345 && two.ispeed == 300);
+    old.lflag = (old.lflag & ~ECHO);
+    old.cc[VINTR] = 7;
+    CHECK("TCSETA changes the lower halves", ioctl(slave, TCSETA_, &old) == 0 && ioctl(slave, TCGETS, &k2) == 0 && !(k2.lflag & ECHO) && k2.cc[VINTR] == 7 && k2.cc[VLNEXT] == k.cc[VLNEXT]);
+    CHECK("TCSETAW and TCSETAF", ioctl(slave, TCSETAW_, &old) == 0 && ioctl(slave, TCSETAF_, &old) == 0);
+    ERROR("TCSETS without an address", ioctl(slave, TCSETS, 8), EFAULT);
+    ERROR("TCGETS without an address", ioctl(slave, TCGETS, 8), EFAULT);
+    CHECK("line discipline 0", ioctl(slave, TIOCGETD, &value) == 0 && value == 0);
+    CHECK("set to 0", ioctl(slave, TIOCSETD, &value) == 0);
+    value = 99;
+    ERROR("there is no 99th", ioctl(slave, TIOCSETD, &value), EINVAL);
+    ERROR("no modem lines", ioctl(slave, TIOCMGET, &value), ENOTTY);
+    ERROR("none to set", ioctl(slave, TIOCMBIS, &value), ENOTTY);
+    ERROR("no serial port", ioctl(slave, TIOCGSERIAL, &two), ENOTTY);
+    ERROR("no counters", ioctl(slave, 0x545D, &two), ENOTTY);
+    value = 1;
+    ERROR("no virtual console", ioctl(slave, 0x541C, &value), ENOTTY);
+    ERROR("KDGETMODE", ioctl(slave, 0x4B3B, &value), ENOTTY);
+    CHECK("TIOCGSOFTCAR", ioctl(slave, TIOCGSOFTCAR, &value) == 0 && value == 0);
+    value = 1;
+    CHECK("TIOCSSOFTCAR", ioctl(slave, TIOCSSOFTCAR, &value) == 0 && ioctl(slave, TCGETS, &k) == 0 && (k.cflag & CLOCAL));
+    struct Kernel lock = {0}, was;
+    CHECK("nothing is locked", ioctl(slave, TIOCGLCKTRMIOS, &was) == 0 && was.lflag == 0 && was.cflag == 0 && was.cc[0] == 0);
+    lock.lflag = ICANON;
+    lock.cc[VINTR] = 1;
+    CHECK("TIOCSLCKTRMIOS", ioctl(slave, TIOCSLCKTRMIOS, &lock) == 0 && ioctl(slave, TIOCGLCKTRMIOS, &was) == 0 && was.lflag == ICANON);
+    k2 = k;
+    k2.lflag &= ~(ICANON | ECHO);
+    k2.cc[VINTR] = 1;
+    CHECK("what is locked stays", ioctl(slave, TCSETS, &k2) == 0 && ioctl(slave, TCGETS, &was) == 0 && (was.lflag & (ICANON | ECHO)) == ICANON && was.cc[VINTR] == k.cc[VINTR]);
+    CHECK("a break means nothing", ioctl(slave, TCSBRK, 0) == 0 && ioctl(slave, TCSBRKP, 3) == 0 && ioctl(slave, TIOCSBRK, 0) == 0 && ioctl(slave, TIOCCBRK, 0) == 0 && quiet(master));
+    ERROR("an unknown command", ioctl(slave, 0x54FF, &value), ENOTTY);
+    closePair();
+
+    openPair();
+    CHECK("settings last from open to open", (change(local, ECHO, 0), close(slave), slave = open(slaveName, O_RDWR | O_NOCTTY)) >= 0 && ioctl(slave, TCGETS, &k) == 0 && !(k.lflag & ECHO));
+    closePair();
+}

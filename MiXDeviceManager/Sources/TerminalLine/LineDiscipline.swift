@@ -100,7 +100,6 @@ package struct LineDiscipline: ~Copyable {
             start()
             processEchoes()
         }
-        admit()
     }
 
     private mutating func findSpecials() {
@@ -142,7 +141,7 @@ package struct LineDiscipline: ~Copyable {
         note(Packet.stop, insteadOf: Packet.start)
     }
 
-    /// tcflow(TCOOFF) and tcflow(TCOON).
+    /// tcflow(TCOOFF) and tcflow(TCOON). Echo that waited follows with the next output or input.
     package mutating func flow(stop: Bool) {
         if stop {
             self.stop()
@@ -150,8 +149,16 @@ package struct LineDiscipline: ~Copyable {
         } else if stoppedByCall {
             stoppedByCall = false
             start()
-            processEchoes()
         }
+    }
+
+    /// tcflow(TCIOFF) and tcflow(TCION): STOP or START for the far side, past what ^S has stopped.
+    package mutating func sendFlow(stop: Bool) {
+        guard let character = termios.control(stop ? Termios.vstop : Termios.vstart) else { return }
+        let wasStopped = stopped
+        start()
+        if !stopped { output.append(character) }
+        if wasStopped { self.stop() }
     }
 
     /// tcflush(TCIFLUSH): what waits goes too.

@@ -66,7 +66,9 @@ extension LineDiscipline {
 
     private mutating func moveEchoes() {
         var at = echoTail
-        moving: while at != echoCommit {
+        // Compared as places in the ring: an echo longer than that has overwritten its own beginning.
+        func isEnd(_ at: Int) -> Bool { (at ^ echoCommit) & Self.mask == 0 }
+        moving: while !isEnd(at) {
             let c = echoed(at)
             if c != Self.escape {
                 if termios.output(Termios.opost) {
@@ -78,11 +80,11 @@ extension LineDiscipline {
                 at &+= 1
                 continue
             }
-            guard at &+ 1 != echoCommit else { break moving }
+            guard !isEnd(at &+ 1) else { break moving }
             let operation = echoed(at &+ 1)
             switch operation {
             case Self.eraseTab:
-                guard at &+ 2 != echoCommit else { break moving }
+                guard !isEnd(at &+ 2) else { break moving }
                 var used = Int(echoed(at &+ 2))
                 if used & 0x80 == 0 { used += lineColumn }
                 let back = 8 - (used & 7)

@@ -8,6 +8,7 @@ extension LineDiscipline {
 
     /// Bytes from the far side. Returns how many were taken: less where the queue is full and cannot overflow.
     package mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
+        admit()
         var taken = waiting.isEmpty ? process(bytes) : 0
         if holdsInput, taken < bytes.count {
             taken &+= waiting.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
@@ -17,7 +18,7 @@ extension LineDiscipline {
     }
 
     /// Room in the input queue. A line that grows too long keeps 4095 bytes; what follows overwrites the last place, so
-    /// that a newline can still end it.
+    /// that a newline can still end it. The place is free again when all of a piece has been taken.
     var queueRoom: (count: Int, overflows: Bool, overwrites: Bool) {
         var room = Self.size &- (head &- tail)
         if termios.input(Termios.parmrk) { room = (room + 2) / 3 }
@@ -29,7 +30,7 @@ extension LineDiscipline {
 
     private mutating func process(_ bytes: UnsafeRawBufferPointer) -> Int {
         var taken = 0
-        while taken < bytes.count {
+        while true {
             let room = queueRoom
             if room.overwrites { head &-= 1 }
             let now = min(bytes.count &- taken, room.count)
@@ -52,10 +53,10 @@ extension LineDiscipline {
     /// What waited follows where there is room.
     mutating func admit() {
         guard !waiting.isEmpty else { return }
-        while !waiting.isEmpty {
+        while true {
             let room = queueRoom
-            guard room.count > 0 else { break }
             if room.overwrites { head &-= 1 }
+            guard room.count > 0, !waiting.isEmpty else { break }
             let hasActed = lookedAhead > 0
             if hasActed { lookedAhead &-= 1 }
             let byte = waiting.removeFirst()

@@ -69,10 +69,11 @@ extension LineDiscipline {
     /// Bytes that could be read without canonical processing.
     package var rawCount: Int { head &- tail }
 
-    /// FIONREAD: end-of-file marks do not count.
+    /// FIONREAD: end-of-file marks do not count, but in a queue that is full to the last place (inq_canon of Linux).
     package var readable: Int {
         guard byLines else { return head &- tail }
         var count = lineHead &- tail
+        if count == Self.size { return count }
         for at in tail..<max(tail, lineHead) where isEndOfFile(at) { count -= 1 }
         return count
     }

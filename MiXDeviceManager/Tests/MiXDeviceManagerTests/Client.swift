@@ -75,6 +75,12 @@ final class Client {
         ioctl(key, command, body: withUnsafeBytes(of: value) { Array($0) })
     }
 
+    /// A slave, unlocked and opened by way of its master.
+    func peer(_ master: MixKey) -> MixKey {
+        _ = ioctl(master, TtyCommand.tiocsptlck, value: 0)
+        return ioctl(master, TtyCommand.tiocgptpeer, UInt64(O_RDWR | O_NOCTTY)).reply.key
+    }
+
     func watch(_ key: MixKey, _ mask: UInt32, event: UInt32, owner: UInt64 = 1) -> UInt32 {
         ask(OBJ_WATCH, key, arg: (UInt64(mask), 0, 9, UInt64(event)), owner: owner).reply.events
     }

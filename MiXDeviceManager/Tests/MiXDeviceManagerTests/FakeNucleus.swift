@@ -73,7 +73,9 @@ final class FakeNucleus: @unchecked Sendable {
         }
         table.pointee.ipcSend = { me, _, _, _, annex, _, _ in
             let request = annex!.load(as: MixObjRequest.self)
-            FakeNucleus.of(me).with { $0.signals.append((Int32(request.arg.0), Int32(request.arg.1))) }
+            FakeNucleus.of(me).with {
+                $0.signals.append((Int32(request.arg.0), Int32(truncatingIfNeeded: request.arg.1)))
+            }
             return K_OK
         }
         table.pointee.ipcCall = { me, _, dest, _, annex, body, _, replyAnnex, _, _, _, _ in
@@ -89,7 +91,7 @@ final class FakeNucleus: @unchecked Sendable {
                     state.nodes[name] = request.op == FILE_DEV_REGISTER ? request.key.object : nil
                     return K_OK
                 }
-                let group = Int32(request.arg.1)
+                let group = Int32(truncatingIfNeeded: request.arg.1)
                 if request.op == PROC_SIGNAL_GROUP {
                     state.signals.append((Int32(request.arg.0), group))
                     return K_OK

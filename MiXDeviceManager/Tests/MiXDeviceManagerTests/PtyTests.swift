@@ -45,7 +45,7 @@ import Testing
     @Test func theSlaveCloses() {
         let client = Client([])
         let master = client.open(5, 2).reply.key
-        let slave = client.ioctl(master, TtyCommand.tiocgptpeer, UInt64(O_RDWR | O_NOCTTY)).reply.key
+        let slave = client.peer(master)
         #expect(client.write(slave, "bye") == 3)
         #expect(client.ask(OBJ_CLOSE, slave).diag == 0)
         #expect(client.watch(master, 1, event: 1) & 0x11 == 0x11)
@@ -60,10 +60,12 @@ import Testing
         let slave = client.open(136, 0).reply.key
         #expect(client.watch(slave, 1, event: 1) == 0)
         #expect(client.ask(OBJ_CLOSE, master).diag == 0)
-        #expect(client.signals == [[SIGHUP, 10], [SIGCONT, 10]])
+        #expect(client.signals == [[SIGHUP, -10], [SIGCONT, -10]], "the leader alone")
         #expect(client.posts(1).first.map { $0 & 0x10 } == 0x10)
         #expect(client.read(slave).diag == 0)
         #expect(client.write(slave, "x") == -Int64(EIO))
+        #expect(client.ask(TTY_SESSION_END, MixKey()).diag == 0)
+        #expect(client.signals.suffix(2) == [[SIGHUP, 10], [SIGCONT, 10]], "then who was in the foreground")
         #expect(client.read(master).diag == -Int64(EBADF))
         #expect(client.fake.with { $0.nodes["pts/0"] } == nil)
         #expect(client.open(136, 0).diag == -Int64(EIO))
@@ -79,17 +81,48 @@ import Testing
     @Test func aFullSlaveHoldsTheMaster() {
         let client = Client([])
         let master = client.open(5, 2).reply.key
-        let slave = client.ioctl(master, TtyCommand.tiocgptpeer).reply.key
+        let slave = client.peer(master)
         var image = client.ioctl(slave, TtyCommand.tcgets).body
         image.replaceSubrange(0..<4, with: [0, 0, 0, 0])
         image.replaceSubrange(12..<16, with: [0, 0, 0, 0])
         #expect(client.ioctl(slave, TtyCommand.tcsets, body: image).diag == 0)
         let block = [UInt8](repeating: 65, count: 5000)
-        #expect(client.ask(OBJ_WRITE, master, body: block).diag == 4095)
-        #expect(client.ask(OBJ_WRITE, master, body: block).diag == again)
+        for taken: Int64 in [5000, 5000, 4095 + 8192 - 10_000, again] {
+            #expect(client.ask(OBJ_WRITE, master, body: block).diag == taken)
+        }
         #expect(client.watch(master, 4, event: 1) == 0)
         #expect(client.read(slave, 10).diag == 10)
         #expect(client.posts(1) == [4])
         #expect(client.ask(OBJ_WRITE, master, body: block).diag == 10)
+    }
+
+    /// Who was reading when the master went is told by EIO, everybody else by the end of the file.
+    @Test func aBlockedReadFails() {
+        let client = Client([])
+        let master = client.open(5, 2).reply.key
+        let slave = client.peer(master)
+        #expect(client.read(slave, owner: 7).diag == again)
+        #expect(client.watch(slave, 1, event: 1, owner: 7) == 0)
+        #expect(client.ask(OBJ_CLOSE, master).diag == 0)
+        #expect(client.posts(1).count == 1)
+        #expect(client.read(slave, owner: 8).diag == 0)
+        #expect(client.read(slave, owner: 7).diag == -Int64(EIO))
+        #expect(client.read(slave, owner: 7).diag == 0)
+    }
+
+    @Test func packets() {
+        let client = Client([])
+        let master = client.open(5, 2).reply.key
+        let slave = client.peer(master)
+        #expect(client.ioctl(master, TtyCommand.tiocpkt, value: 1).diag == 0)
+        #expect(client.write(slave, "data") == 4)
+        #expect(client.read(master, 3).body == [0, 0x64, 0x61])
+        #expect(client.watch(master, 2, event: 1) == 0)
+        #expect(client.ioctl(slave, TtyCommand.tcflsh, 0).diag == 0)
+        #expect(client.posts(1) == [2], "POLLPRI")
+        #expect(client.ioctl(slave, TtyCommand.tcxonc, 0).diag == 0)
+        #expect(client.read(master).body == [1 | 4])
+        #expect(client.read(master).body == [0, 0x74, 0x61])
+        #expect(client.read(master).diag == again)
     }
 }

@@ -72,15 +72,26 @@ import Testing
         #expect(client.ioctl(master, TtyCommand.tiocsptlck, value: 0).diag == 0)
         let slave = client.open(136, 0).reply.key
         let orphan = client.open(5, 2).reply.key
-        let left = client.ioctl(orphan, TtyCommand.tiocgptpeer, UInt64(O_RDWR | O_NOCTTY)).reply.key
+        let left = client.peer(orphan)
         #expect(client.ask(OBJ_CLOSE, orphan).diag == 0)
         #expect(client.write(master, "typed\rhalf") == 10)
         #expect(client.write(slave, "to the screen") == 13)
+        let full = [UInt8](repeating: 0x66, count: 9000)
+        let fed = client.open(5, 2).reply.key
+        let reader = client.peer(fed)
+        var image = client.ioctl(reader, TtyCommand.tcgets).body
+        image.replaceSubrange(12..<16, with: [0, 0, 0, 0])
+        #expect(client.ioctl(reader, TtyCommand.tcsets, body: image).diag == 0)
+        #expect(client.ioctl(fed, TtyCommand.tiocpkt, value: 1).diag == 0)
+        #expect(client.ioctl(reader, TtyCommand.tcxonc, 0).diag == 0)
+        #expect(client.ask(OBJ_WRITE, fed, body: full).diag == 9000)
         #expect(client.watch(master, 4, event: 7) != 0)
         let state = export(client)
         let next = Client([])
         next.fake.with { state in state.nodes = client.fake.with { $0.nodes } }
         #expect(take(next, state) == K_OK)
+        #expect(next.read(fed).body == [4], "stopped, and the master is yet to be told")
+        #expect([4095, 4095, 810].allSatisfy { next.read(reader, 9000).body.count == $0 }, "what waits is there")
         #expect(next.read(slave).body == Array("typed\n".utf8))
         #expect(next.read(slave).diag == again)
         #expect(next.read(master).body == Array("typed\r\nhalfto the screen".utf8))

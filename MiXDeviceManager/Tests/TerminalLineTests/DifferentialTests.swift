@@ -9,7 +9,9 @@ import Testing
         case type([UInt8])
         case print([UInt8])
         case read(Int)
-        case flush
+        case flush(Int32)
+        case flow(Int32)
+        case packets(Bool)
     }
 
     private static let iflags = [
@@ -23,6 +25,7 @@ import Testing
     private static let lflags = [
         Termios.isig, Termios.icanon, Termios.icanon, Termios.echo, Termios.echo, Termios.echoe, Termios.echok,
         Termios.echonl, Termios.noflsh, Termios.echoctl, Termios.echoprt, Termios.echoke, Termios.iexten,
+        Termios.extproc,
     ]
 
     private static func settings(_ random: inout SeededGenerator) -> Termios {
@@ -43,6 +46,7 @@ import Testing
         if Int.random(in: 0..<4, using: &random) == 0 { t.cc[Termios.veol2] = 0x7c }
         if Int.random(in: 0..<6, using: &random) == 0 { t.cc[Termios.verase] = 0x23 }
         if Int.random(in: 0..<6, using: &random) == 0 { t.cc[Termios.veof] = 0 }
+        if Int.random(in: 0..<6, using: &random) == 0 { t.cc[Termios.vstop] = 0x53 }
         t.cc[Termios.vmin] = 1
         return t
     }
@@ -62,33 +66,78 @@ import Testing
         return bytes
     }
 
+    /// More than the input queue takes, with a few keys among it. None that flushes, stops, or shows or erases all of it: how
+    /// much echo the host holds, and has passed on by then, is its own affair.
+    private static func manyKeys(_ random: inout SeededGenerator) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0x6d, count: Int.random(in: 2000...5000, using: &random))
+        for _ in 0..<Int.random(in: 0..<9, using: &random) {
+            bytes[Int.random(in: 0..<bytes.count, using: &random)] =
+                [127, 22, 4, 10, 13, 9, 8, 0x3b, 0x7c, 0, 255, 0xe9, 0x80, 0x41].randomElement(using: &random) ?? 10
+        }
+        return bytes
+    }
+
     private static func steps(_ seed: UInt64) -> [Step] {
         var random = SeededGenerator(seed: seed)
         var steps = [Step.settings(settings(&random))]
         for _ in 0..<Int.random(in: 3..<14, using: &random) {
-            switch Int.random(in: 0..<12, using: &random) {
-            case 0: steps.append(.settings(settings(&random)))
-            case 1...5: steps.append(.type(keys(&random)))
-            case 6, 7: steps.append(.print(keys(&random)))
-            case 8: steps.append(.flush)
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0, 1: steps.append(.settings(settings(&random)))
+            case 2...7: steps.append(.type(keys(&random)))
+            case 8: steps.append(.type(manyKeys(&random)))
+            case 9...11: steps.append(.print(keys(&random)))
+            case 12: steps.append(.flush(Int32.random(in: 0...2, using: &random)))
+            case 13: steps.append(.flow(Int32.random(in: 0...3, using: &random)))
+            case 14: steps.append(.packets(Bool.random(using: &random)))
             default: steps.append(.read([1, 2, 3, 7, 64, 100, 4096].randomElement(using: &random) ?? 1))
             }
         }
         return steps
     }
 
+    /// For a person: long runs of one byte are counted.
+    private static func text(_ bytes: [UInt8]) -> String {
+        var words: [String] = []
+        var at = 0
+        while at < bytes.count {
+            let run = bytes[at...].prefix { $0 == bytes[at] }.count
+            words.append(
+                run > 4 ? "\(bytes[at])x\(run)" : Array(repeating: "\(bytes[at])", count: run).joined(separator: " "))
+            at += run
+        }
+        return words.count > 200 ? "…" : words.joined(separator: " ")
+    }
+
+    private static func text(_ step: Step) -> String {
+        switch step {
+        case .settings(let t):
+            let flags = [t.iflag, t.oflag, t.lflag].map { String($0, radix: 8) }
+            return "settings \(flags.joined(separator: " ")) stop \(t.cc[9])"
+        case .type(let bytes): return "type \(text(bytes))"
+        case .print(let bytes): return "print \(text(bytes))"
+        default: return "\(step)"
+        }
+    }
+
     /// nil where both agree, else what differed.
     private static func compare(_ seed: UInt64, quiet: Int32) -> String? {
         guard let host = HostPty() else { return "no pseudo-terminal" }
-        var line = LineDiscipline()
+        var line = LineDiscipline(waitingCapacity: 8192)
         for (index, step) in steps(seed).enumerated() {
-            let at = "step \(index) \(step)"
+            var at: String { steps(seed)[...index].map(text).joined(separator: "; ") }
             switch step {
             case .settings(let t):
                 host.set(t)
                 line.setTermios(t)
+            case .type(let bytes) where bytes.count > 1000 && line.termios.local(Termios.extproc):
+                continue  // Linux loses count of an overflow with EXTPROC
             case .type(let bytes):
-                guard host.type(bytes) == line.type(bytes) else { return "\(at): bytes taken differ" }
+                let mine = line.type(bytes)
+                let theirs = max(0, host.type(bytes))
+                if mine != theirs {
+                    // How much may wait beyond the queue is the host's own affair.
+                    return line.rawCount > 4000 ? nil : "\(at): took \(mine), host \(theirs)"
+                }
             case .print(let bytes):
                 // Stopped: the host says EAGAIN, the discipline takes nothing.
                 let mine = line.print(bytes)
@@ -98,13 +147,22 @@ import Testing
                 let mine = line.got(size)
                 let theirs = host.read(size)
                 guard mine == theirs else { return "\(at): read \(mine as Any), host \(theirs as Any)" }
-            case .flush:
-                line.flushInput()
-                tcflush(host.slave, TCIFLUSH)
+            case .flush(let queue):
+                if queue != TCOFLUSH { line.flushAllInput() }
+                if queue != TCIFLUSH { line.flushOutput() }
+                tcflush(host.slave, queue)
+            case .flow(let action):
+                if action < 2 { line.flow(stop: action == 0) } else { line.sendFlow(stop: action == 2) }
+                tcflow(host.slave, action)
+            case .packets(let on):
+                line.setPackets(on)
+                host.packets(on)
             }
-            let mine = line.shown()
-            let theirs = host.shown(quiet: quiet)
-            guard mine == theirs else { return "\(at): shows \(mine), host \(theirs)" }
+            let mine = line.whatIsShown()
+            let theirs = host.shown(quiet: quiet, packets: line.packets)
+            guard mine == theirs else {
+                return "\(at): shows \(mine.status) \(text(mine.output)), host \(theirs.status) \(text(theirs.output))"
+            }
             guard line.readable == Int(host.readable) else {
                 return "\(at): readable \(line.readable), host \(host.readable)"
             }
@@ -116,7 +174,7 @@ import Testing
         var draw = SystemRandomNumberGenerator()
         let given = getenv("CHORUS_SEED").flatMap { UInt64(String(cString: $0)) }
         let base = given ?? draw.next() >> 16
-        let cases = getenv("CHORUS_CASES").flatMap { Int(String(cString: $0)) } ?? 300
+        let cases = getenv("CHORUS_CASES").flatMap { Int(String(cString: $0)) } ?? 500
         Swift.print("differential test: CHORUS_SEED=\(base)")
         guard HostPty() != nil else {
             Swift.print("this host gives no pseudo-terminal: nothing to compare with")

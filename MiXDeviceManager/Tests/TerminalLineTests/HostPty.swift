@@ -47,16 +47,29 @@ final class HostPty {
 
     func read(_ size: Int) -> [UInt8]? { HostPty.read(slave, size) }
 
+    func packets(_ on: Bool) {
+        var value: Int32 = on ? 1 : 0
+        _ = ioctl(master, 0x5420, &value)
+    }
+
+    /// What the master reads: what has happened (packet mode), and output.
+    struct Shown: Equatable {
+        var status: [UInt8] = []
+        var output: [UInt8] = []
+    }
+
     /// Output until the line stays quiet for `quiet` milliseconds.
-    func shown(quiet: Int32) -> [UInt8] {
-        var all: [UInt8] = []
+    func shown(quiet: Int32, packets: Bool) -> Shown {
+        var all = Shown()
         while true {
             // Polling an empty side makes the host finish the work queued for it.
             var sides = [pollfd(fd: slave, events: Int16(POLLIN), revents: 0)]
             _ = poll(&sides, 1, 0)
             sides = [pollfd(fd: master, events: Int16(POLLIN), revents: 0)]
-            guard poll(&sides, 1, quiet) > 0, let more = HostPty.read(master, 8192) else { return all }
-            all += more
+            guard poll(&sides, 1, quiet) > 0, let more = HostPty.read(master, 8192), let first = more.first else {
+                return all
+            }
+            if packets, first != 0 { all.status.append(first) } else { all.output += more[(packets ? 1 : 0)...] }
         }
     }
 
@@ -67,5 +80,12 @@ final class HostPty {
             filled = max(0, count)
         }
         return count < 0 ? nil : bytes
+    }
+}
+
+extension LineDiscipline {
+    mutating func whatIsShown() -> HostPty.Shown {
+        let status = hasPacketStatus ? [takePacketStatus()] : []
+        return HostPty.Shown(status: status, output: shown())
     }
 }

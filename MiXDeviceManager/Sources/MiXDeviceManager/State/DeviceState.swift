@@ -45,6 +45,12 @@ extension DeviceManager {
         head.put(Part.head.rawValue)
         head.put(Self.magic)
         head.put(Self.version)
+        let lost = terminals.withLock { $0.lost }
+        head.put(UInt32(lost.count))
+        for (session, group) in lost {
+            head.put(session)
+            head.put(group)
+        }
         var made = Export(messages: [head.bytes])
         guard let console = hostPart(console.far.reader, console.far.writer, 0, &made) else {
             goOn()
@@ -137,8 +143,14 @@ extension DeviceManager {
         }
         switch part {
         case .head:
-            guard let magic: UInt32 = input.get(), let version: UInt32 = input.get() else { return K_EINVAL }
-            return magic == Self.magic && version == Self.version ? K_OK : K_EINVAL
+            guard let magic: UInt32 = input.get(), magic == Self.magic, let version: UInt32 = input.get(),
+                version == Self.version, let count: UInt32 = input.get()
+            else { return K_EINVAL }
+            for _ in 0..<count {
+                guard let session: Int32 = input.get(), let group: Int32 = input.get() else { return K_EINVAL }
+                terminals.withLock { $0.lost[session] = group }
+            }
+            return K_OK
         case .terminal:
             guard let terminal = takeTerminal(&input) else { return K_EINVAL }
             guard terminal.number == 0 else { return K_OK }

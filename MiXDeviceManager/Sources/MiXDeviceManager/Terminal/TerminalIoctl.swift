@@ -140,9 +140,7 @@ extension Terminal {
             switch action {
             case 0: state.line.flow(stop: true)
             case 1: state.line.flow(stop: false)
-            default:
-                let index = action == 2 ? Termios.vstop : Termios.vstart
-                if let character = state.line.termios.control(index) { state.line.output.append(character) }
+            default: state.line.sendFlow(stop: action == 2)
             }
             state.settle(&effects, far)
         }

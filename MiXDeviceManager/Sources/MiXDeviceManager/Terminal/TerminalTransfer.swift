@@ -106,25 +106,22 @@ extension Terminal: InputSink, OutputSource {
 
     func outputFailed(_ code: Int32) { lineLost() }
 
-    /// The site's terminal is gone: who is in the foreground is told at once.
+    /// The site's terminal is gone, for everybody: all in the foreground and the leader's group are told at once.
     private func lineLost() {
-        guard let lost = hangUp(forGood: true), lost.foreground > 0 else { return }
-        change { _, effects in
-            effects.signals.append((SIGHUP, lost.foreground))
-            effects.signals.append((SIGCONT, lost.foreground))
-        }
+        let lost = state.withLock { Set([$0.session, $0.foreground]) }
+        hangUp(forGood: true, telling: lost.filter { $0 > 0 })
     }
 
     /// The far side hung up: SIGHUP and SIGCONT for the session's leader, then end of file and EIO for whoever had it open
-    /// (ioctl_tty(2), TIOCVHANGUP). Whose terminal it was.
+    /// (ioctl_tty(2), TIOCVHANGUP), or for `groups`. Whose terminal it was.
     @discardableResult
-    func hangUp(forGood: Bool) -> (session: Int32, foreground: Int32)? {
+    func hangUp(forGood: Bool, telling groups: Set<Int32>? = nil) -> (session: Int32, foreground: Int32)? {
         change { state, effects in
             guard !state.gone else { return nil }
             let lost = state.session == 0 ? nil : (session: state.session, foreground: state.foreground)
-            if let lost {
-                effects.signals.append((SIGHUP, -lost.session))
-                effects.signals.append((SIGCONT, -lost.session))
+            for group in groups ?? lost.map({ [-$0.session] }) ?? [] {
+                effects.signals.append((SIGHUP, group))
+                effects.signals.append((SIGCONT, group))
             }
             state.session = 0
             state.foreground = 0

@@ -124,7 +124,7 @@ static int32_t window(void *instance, uint16_t *rows, uint16_t *columns) {
     return DRV_OK;
 }
 
-static const DrvTtyOps ops = { sizeof ops, output, settings, window };
+static const DrvTtyOps ops = { .size = sizeof ops, .output = output, .settings = settings, .window = window };
 
 static int32_t unload(void *instance) {
     Console *c = instance;

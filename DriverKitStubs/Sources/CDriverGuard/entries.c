@@ -49,6 +49,15 @@ int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, u
 int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint16_t *rows, uint16_t *columns, DrvFault *fault) {
     OPS(DrvTtyOps, window, instance, rows, columns);
 }
+int32_t drv_call_pending(DrvSelf *self, const DrvTtyOps *ops, void *instance, DrvFault *fault) {
+    OPS(DrvTtyOps, pending, instance);
+}
+int32_t drv_call_modem(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t set, uint32_t clear, DrvFault *fault) {
+    OPS(DrvTtyOps, modem, instance, set, clear);
+}
+int32_t drv_call_break(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t on, DrvFault *fault) {
+    OPS(DrvTtyOps, sendBreak, instance, on);
+}
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault) {
     OPS(DrvNetOps, info, instance, info);
 }

@@ -180,6 +180,11 @@ static uint32_t ttyInput(void *self, DrvHandle device, const void *bytes, uint32
     return done;
 }
 
+static void ttyMark(void *self, DrvHandle device, uint32_t kind, uint32_t value) {
+    SELF();
+    DOWN(calls->ttyMark(owner, device, kind, value));
+}
+
 static void netInput(void *self, DrvHandle device, const void *frame, uint32_t count) {
     char copy[2048];
     SELF();
@@ -203,7 +208,7 @@ void drv_self_init(DrvSelf *self, const DrvCalls *calls, void *owner, uint64_t b
             .intrAttach = intrAttach, .intrDetach = intrDetach, .intrMask = intrMask, .intrUnmask = intrUnmask,
             .dmaAlloc = dmaAlloc, .dmaFree = dmaFree, .deviceRegister = deviceRegister,
             .deviceUnregister = deviceUnregister, .blockDone = blockDone, .charReady = ready, .ttyInput = ttyInput,
-            .ttyReady = ready, .netInput = netInput, .query = query,
+            .ttyReady = ready, .netInput = netInput, .query = query, .ttyMark = ttyMark,
         },
         .calls = calls, .owner = owner, .textStart = 0, .textEnd = 0, .budget = budget,
     };

@@ -21,9 +21,15 @@ extension DeviceDescription {
     mutating func makeConsole() throws(DeviceProblem) -> any DeviceModel {
         let columns = try number("columns", 1...1000) ?? 80
         let rows = try number("rows", 1...1000) ?? 24
-        let path = settings.removeValue(forKey: "far")
-        let far: any LineEnd = try path.map { path throws(DeviceProblem) in try LineSocket(path) } ?? LoopPlug()
-        return VirtioConsole(far: far, columns: UInt16(columns), rows: UInt16(rows))
+        return VirtioConsole(far: try farEnd(), columns: UInt16(columns), rows: UInt16(rows))
+    }
+
+    mutating func makeSerial() throws(DeviceProblem) -> any DeviceModel { Uart16550(far: try farEnd()) }
+
+    /// A UNIX socket of the host, or a loop plug.
+    private mutating func farEnd() throws(DeviceProblem) -> any LineEnd {
+        guard let path = settings.removeValue(forKey: "far") else { return LoopPlug() }
+        return try LineSocket(path)
     }
 
     private mutating func number(_ key: String, _ range: ClosedRange<Int>) throws(DeviceProblem) -> Int? {

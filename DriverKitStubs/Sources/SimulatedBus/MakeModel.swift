@@ -41,7 +41,7 @@ package struct DeviceDescription {
         case "virtio-net": return try makeNet(cables)
         case "virtio-console": return try makeConsole()
         case "virtio-rng": return VirtioEntropy()
-        case "uart16550": return Uart16550()
+        case "uart16550": return try makeSerial()
         case "rtc": return Clock146818()
         case "edu": return Edu()
         default:

@@ -46,6 +46,14 @@ package struct Termios: Sendable {
             lflag: isig | icanon | echo | echoe | echok | echoctl | echoke | iexten, cc: cc)
     }
 
+    /// What Linux gives a serial line (uart_register_driver): it needs no carrier, and hangs up at the last close.
+    package static var serial: Termios {
+        var settings = standard
+        settings.cflag = b9600 | cs8 | cread | hupcl | clocal
+        (settings.ispeed, settings.ospeed) = (9600, 9600)
+        return settings
+    }
+
     package func input(_ bit: UInt32) -> Bool { iflag & bit != 0 }
     package func output(_ bit: UInt32) -> Bool { oflag & bit != 0 }
     package func local(_ bit: UInt32) -> Bool { lflag & bit != 0 }
@@ -70,7 +78,7 @@ extension Termios {
 
     package static let csize: UInt32 = 0o60, cs8: UInt32 = 0o60, cread: UInt32 = 0o200, parenb: UInt32 = 0o400
     package static let hupcl: UInt32 = 0o2000, clocal: UInt32 = 0o4000
-    package static let cbaud: UInt32 = 0o10017, b38400: UInt32 = 0o17, bother: UInt32 = 0o10000
+    package static let cbaud: UInt32 = 0o10017, b9600: UInt32 = 0o15, b38400: UInt32 = 0o17, bother: UInt32 = 0o10000
 
     package static let isig: UInt32 = 0o1, icanon: UInt32 = 0o2, echo: UInt32 = 0o10, echoe: UInt32 = 0o20
     package static let echok: UInt32 = 0o40, echonl: UInt32 = 0o100, noflsh: UInt32 = 0o200, tostop: UInt32 = 0o400

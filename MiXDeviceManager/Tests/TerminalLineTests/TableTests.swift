@@ -147,4 +147,38 @@ import Testing
         #expect(line.print([10]) == 1)
         #expect(line.shown() == [0x78, 13, 10])
     }
+
+    /// Breaks and bytes that arrived wrong (termios(3)).
+    @Test func marks() {
+        let table: [(UInt32, LineDiscipline.Mark, [UInt8]?)] = [
+            (0, .broken, [0]), (Termios.ignbrk, .broken, nil), (Termios.parmrk, .broken, [0xff, 0, 0]),
+            (Termios.ignbrk | Termios.parmrk | Termios.brkint, .broken, nil), (0, .wrong, [0x78]),
+            (Termios.ignpar, .wrong, [0x78]), (Termios.inpck, .wrong, [0]),
+            (Termios.inpck | Termios.ignpar, .wrong, nil),
+            (Termios.inpck | Termios.parmrk, .wrong, [0xff, 0, 0x78]),
+        ]
+        for (flags, mark, read) in table {
+            var line = LineDiscipline()
+            line.change { ($0.iflag, $0.lflag) = (flags, 0) }
+            let isTaken = line.receive(0x78, mark)
+            #expect(isTaken && line.got() == read, "\(flags) \(mark)")
+        }
+        var line = LineDiscipline()
+        line.change { $0.iflag = Termios.brkint }
+        line.type("lost")
+        _ = line.receive(0, .broken)
+        #expect(line.signals == [2] && line.rawCount == 0)
+    }
+
+    @Test func whatWaitsFollows() {
+        var line = LineDiscipline(waitingCapacity: 8192)
+        line.change { ($0.iflag, $0.lflag) = (Termios.ixon, 0) }
+        #expect(line.type([UInt8](repeating: 1, count: 5000) + [0o23]) == 5001)
+        #expect(line.print([2]) == 0, "STOP acts at once")
+        var total = 0
+        while let got = line.got(1000) { total += got.count }
+        #expect(total == 5000)
+        line.type("\u{11}")
+        #expect(line.print([2]) == 1)
+    }
 }

@@ -53,7 +53,8 @@ struct DeviceCommand: ParsableCommand {
             abstract: "Add a device; a loaded driver that matches takes it.",
             discussion: """
                 Models: virtio-blk (image=FILE or size=BYTES, readonly=yes), virtio-net (cable=NAME, address=MAC, mtu=BYTES, \
-                pcap=FILE), virtio-console (far=SOCKET, columns=N, rows=N), virtio-rng, uart16550, rtc, edu.
+                pcap=FILE), virtio-console (far=SOCKET, columns=N, rows=N), virtio-rng, uart16550 \
+                (far=SOCKET), rtc, edu.
                 """)
         @Argument(help: "Its name.") var name: String
         @Argument(help: "Its model.") var model: String

@@ -28,6 +28,7 @@ typedef struct DrvCalls {
     void (*ready)(void *owner, DrvHandle device);
     uint32_t (*ttyInput)(void *owner, DrvHandle device, const void *bytes, uint32_t count);
     void (*netInput)(void *owner, DrvHandle device, const void *frame, uint32_t count);
+    void (*ttyMark)(void *owner, DrvHandle device, uint32_t kind, uint32_t value);
 } DrvCalls;
 
 /* An instance as the fence sees it. */
@@ -63,6 +64,9 @@ int32_t drv_call_control(DrvSelf *self, const DrvCharOps *ops, void *instance, u
 int32_t drv_call_output(DrvSelf *self, const DrvTtyOps *ops, void *instance, const void *bytes, uint32_t count, DrvFault *fault);
 int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t baud, uint32_t cflag, DrvFault *fault);
 int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint16_t *rows, uint16_t *columns, DrvFault *fault);
+int32_t drv_call_pending(DrvSelf *self, const DrvTtyOps *ops, void *instance, DrvFault *fault);
+int32_t drv_call_modem(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t set, uint32_t clear, DrvFault *fault);
+int32_t drv_call_break(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t on, DrvFault *fault);
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault);
 int32_t drv_call_send(DrvSelf *self, const DrvNetOps *ops, void *instance, const void *frame, uint32_t count, DrvFault *fault);
 int32_t drv_call_clock_get(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t *seconds, DrvFault *fault);

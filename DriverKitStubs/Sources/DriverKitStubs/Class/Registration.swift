@@ -224,12 +224,34 @@ final class Registration: @unchecked Sendable {
 
     func keepInput(_ bytes: UnsafeRawBufferPointer, _ later: (@escaping (DriverServer) -> Void) -> Void) -> UInt32 {
         let (taken, wasEmpty) = lock.with { () -> (Int, Bool) in
-            let taken = min(bytes.count, Self.mostInput - input.count)
-            defer { input += bytes[..<taken] }
-            return (taken, input.isEmpty)
+            let wasEmpty = input.isEmpty
+            var taken = 0
+            for byte in bytes {
+                if Self.mostInput - input.count < 2 { break }
+                if byte == UInt8(DRV_MARK) { input.append(byte) }
+                input.append(byte)
+                taken += 1
+            }
+            return (taken, wasEmpty)
         }
         if wasEmpty, taken > 0 { later { $0.tell(DEV_READY, self) } }
         return UInt32(taken)
+    }
+
+    /// What is no byte, where it stands among them (mix/mixDriver.h).
+    func keepMark(_ kind: UInt32, _ value: UInt32, _ later: (@escaping (DriverServer) -> Void) -> Void) {
+        let byte = kind == DRV_MARK_MODEM ? value >> 5 & 15 : value & 0xff
+        guard (DRV_MARK_BREAK...DRV_MARK_MODEM).contains(kind) else { return }
+        let wasEmpty = lock.with { () -> Bool in
+            defer {
+                // A line that changes faster than anybody looks loses changes, as one that is not read loses bytes.
+                if Self.mostInput - input.count >= 3 {
+                    input += [UInt8(DRV_MARK), UInt8(kind), UInt8(byte)]
+                }
+            }
+            return input.isEmpty
+        }
+        if wasEmpty { later { $0.tell(DEV_READY, self) } }
     }
 
     func takeInput(_ most: Int) -> [UInt8] {

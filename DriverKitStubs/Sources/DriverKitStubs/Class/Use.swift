@@ -109,11 +109,25 @@ extension DriverServer {
             exchange.replied = bytes.count
             return bytes.isEmpty ? -Int64(EAGAIN) : Int64(bytes.count)
         case DRV_WRITE:
+            var pending: Int32 = 0
             let result = registration.call(DrvTtyOps.self) { own, ops, instance, fault in
-                drv_call_output(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
+                let result = drv_call_output(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
+                if fault.signal == 0 { pending = drv_call_pending(own, ops, instance, &fault) }
+                return result
             }
+            exchange.reply.value.0 = UInt64(max(0, pending))
             return result >= 0 ? Int64(min(result, Int32(clamping: body.count))) : DriverError(result).diag
         case DRV_TTY_SETTINGS: return setLine(registration, &exchange)
+        case DRV_MODEM, DRV_BREAK:
+            let (first, second) = (UInt32(truncatingIfNeeded: request.arg.1), UInt32(truncatingIfNeeded: request.arg.2))
+            let result = registration.call(DrvTtyOps.self) { own, ops, instance, fault in
+                request.op == DRV_MODEM
+                    ? drv_call_modem(own, ops, instance, first, second, &fault)
+                    : drv_call_break(own, ops, instance, first, &fault)
+            }
+            if result == DRV_ENOTSUP { return -Int64(ENOTTY) }
+            exchange.reply.value.0 = UInt64(max(0, result))
+            return result >= 0 ? 0 : DriverError(result).diag
         default: return 0
         }
     }

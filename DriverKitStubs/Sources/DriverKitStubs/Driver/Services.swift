@@ -198,6 +198,12 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
                 }
             }
         }
+        table.ttyMark = { owner, handle, kind, value in
+            with(owner, ()) { instance in
+                guard let registration = instance.ledger.registrations[handle] else { return }
+                registration.keepMark(kind, value) { work in instance.afterwards { work(instance.server) } }
+            }
+        }
         table.netInput = { owner, handle, frame, count in
             guard let frame else { return }
             with(owner, ()) { instance in

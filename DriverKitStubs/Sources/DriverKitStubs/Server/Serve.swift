@@ -59,7 +59,7 @@ extension DriverServer {
         case DRV_LIST: return exchange.put(driverEntries)
         case DRV_DEVICE_LIST: return exchange.put(deviceEntries)
         case DRV_BUS_TRACE: return busEvents(&exchange)
-        case DRV_OPEN...DRV_TTY_SETTINGS:
+        case DRV_OPEN...DRV_BREAK:
             guard let registration = registration(exchange.request.arg.0) else { return -Int64(ENXIO) }
             let result = use(registration, &exchange)
             registration.count(result)

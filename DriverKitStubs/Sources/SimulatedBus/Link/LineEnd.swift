@@ -8,6 +8,10 @@ protocol LineEnd: AnyObject, Sendable {
     func reset()
     func plug(_ device: BusDevice) throws(DeviceProblem)
     func unplug()
+    /// Somebody is there: the line has a carrier.
+    var isConnected: Bool { get }
+    /// What is sent comes back, a break too.
+    var isLoop: Bool { get }
     var notes: String { get }
 }
 
@@ -33,5 +37,7 @@ final class LoopPlug: LineEnd, @unchecked Sendable {
     func reset() { bytes = [] }
     func plug(_ device: BusDevice) {}
     func unplug() {}
+    var isConnected: Bool { true }
+    var isLoop: Bool { true }
     var notes: String { "loop plug" }
 }

@@ -119,7 +119,9 @@ final class LineSocket: LineEnd, @unchecked Sendable {
         unlinkOnce()
     }
 
-    var notes: String { "far end \(path), " + (lock.with { peer >= 0 } ? "connected" : "nobody there") }
+    var isConnected: Bool { lock.with { peer >= 0 } }
+    var isLoop: Bool { false }
+    var notes: String { "far end \(path), " + (isConnected ? "connected" : "nobody there") }
 
     // MARK: the host's side
 
@@ -148,7 +150,7 @@ final class LineSocket: LineEnd, @unchecked Sendable {
     private func serve(_ events: Int16, _ buffer: inout [UInt8]) -> Bool {
         guard peer >= 0 else {
             peer = bus_accept(listener)
-            return false
+            return peer >= 0
         }
         if events & Int16(POLLOUT) != 0 { isStuck = false }
         if events & Int16(POLLIN | POLLHUP | POLLERR) != 0, input.count < Self.most {

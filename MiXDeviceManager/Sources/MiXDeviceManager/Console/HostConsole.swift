@@ -61,7 +61,7 @@ final class HostFarSide: FarSide {
     func inputRoom(_ terminal: Terminal) { reader?.kick() }
     var outputPending: Bool { writer?.pending ?? false }
     /// From the first open on the keyboard is read, so that ^C works whether or not anyone reads.
-    func opened(_ terminal: Terminal) { reader?.start(terminal) }
+    func opened(_ terminal: Terminal, first: Bool) { reader?.start(terminal) }
     func closed(_ terminal: Terminal, last: Bool) {}
 
     func shutdown() -> Bool {

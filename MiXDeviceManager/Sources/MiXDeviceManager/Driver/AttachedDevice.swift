@@ -97,7 +97,13 @@ struct AttachedTable {
         case .char: (major, range, mode, gid) = (240, 0..<4096, S_IFCHR | 0o666, 0)
         case .net: return nil
         }
-        guard let minor = free(major, range) else { return nil }
+        // ttyS3 and hvc3 are the fourth of their kind, where that place is free.
+        let own =
+            name.hasPrefix("ttyS") ? UInt32(name.dropFirst(4)) : name.hasPrefix("hvc") ? UInt32(name.dropFirst(3)) : nil
+        let wanted = own.flatMap {
+            $0 < 256 ? free(major, range.clamped(to: range.lowerBound + $0..<range.lowerBound + $0 + 1)) : nil
+        }
+        guard let minor = wanted ?? free(major, range) else { return nil }
         return DeviceNode(name: name, mode: mode, major: major, minor: minor, uid: 0, gid: gid)
     }
 }

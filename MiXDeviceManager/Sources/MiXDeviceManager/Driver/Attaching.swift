@@ -43,7 +43,10 @@ extension DeviceManager {
             number: SerialLine.firstNumber + Int(device.node.minor), name: device.name, major: device.node.major,
             minor: device.node.minor,
             far: line, effects: effects, timer: timer)
-        terminal.state.withLock { ($0.mode, $0.gid) = (0o660, device.node.gid) }
+        terminal.state.withLock {
+            ($0.mode, $0.gid) = (0o660, device.node.gid)
+            $0.line.setTermios(.serial)
+        }
         device.state.withLock { $0.terminal = terminal }
         terminals.withLock { $0.add(terminal) }
     }
@@ -73,117 +76,5 @@ extension DeviceManager {
         } else {
             device.ready(effects)
         }
-    }
-}
-
-/// A driver's serial line as the far side of a terminal.
-final class SerialLine: FarSide {
-    static let firstNumber = 8192
-    private unowned let manager: DeviceManager
-    private let device: AttachedDevice
-    private let state = Mutex(State())
-
-    private struct State {
-        var held: [UInt8] = []  // read from the line, and not taken by the terminal
-        var writing = false
-        var again = false
-        var unsent: [UInt8] = []
-        var stuck = false  // the line is full: it says when there is room
-    }
-
-    init(_ manager: DeviceManager, _ device: AttachedDevice) {
-        self.manager = manager
-        self.device = device
-    }
-
-    var kind: LineKind { .serial }
-    var outputPending: Bool { state.withLock { $0.writing || !$0.unsent.isEmpty } }
-    func settingsChanged(_ terminal: Terminal) {
-        let (baud, cflag) = terminal.state.withLock { ($0.line.termios.ospeed, $0.line.termios.cflag) }
-    func settingsChanged(_ terminal: Terminal) { tell(terminal) }
-
-    /// The driver hears of the settings, and says the window where it knows one.
-    private func tell(_ terminal: Terminal) {
-        let (baud, cflag) = terminal.state.withLock { ($0.line.termios.ospeed, $0.line.termios.cflag) }
-        let answer = manager.driverCall(DRV_TTY_SETTINGS, device, arg: (UInt64(baud), UInt64(cflag)))
-        // The window of a console, until somebody knows it better.
-        let window = Terminal.Window(
-            rows: UInt16(clamping: answer.reply.value.0), columns: UInt16(clamping: answer.reply.value.1))
-        if answer.diag >= 0 { terminal.state.withLock { if $0.window == Terminal.Window() { $0.window = window } } }
-    }
-
-    func opened(_ terminal: Terminal) {
-        tell(terminal)
-        ready(terminal)
-    }
-    func closed(_ terminal: Terminal, last: Bool) {}
-    func inputRoom(_ terminal: Terminal) { pull(terminal) }
-
-    /// There is input, or room for output.
-    func ready(_ terminal: Terminal) {
-        state.withLock { $0.stuck = false }
-        outputReady(terminal)
-        pull(terminal)
-    }
-
-    private func pull(_ terminal: Terminal) {
-        while true {
-            var bytes = state.withLock { state in
-                defer { state.held = [] }
-                return state.held
-            }
-            if bytes.isEmpty {
-                guard terminal.state.withLock({ $0.line.canReceive }) else { return }
-                var buffer = [UInt8](repeating: 0, count: 4096)
-                let answer = buffer.withUnsafeMutableBytes {
-                    manager.driverCall(DRV_READ, device, size: 4096, room: $0)
-                }
-                guard answer.diag > 0 else { return }
-                bytes = Array(buffer[..<answer.size])
-            }
-            let taken = bytes.withUnsafeBytes { terminal.input($0) }
-            if taken < bytes.count {
-                state.withLock { $0.held = Array(bytes[taken...]) + $0.held }
-                return
-            }
-        }
-    }
-
-    /// One writes for all who have output.
-    func outputReady(_ terminal: Terminal) {
-        let mine = state.withLock { state -> Bool in
-            if state.writing {
-                state.again = true
-                return false
-            }
-            if state.stuck { return false }
-            state.writing = true
-            return true
-        }
-        guard mine else { return }
-        while true {
-            var bytes = state.withLock { $0.unsent }
-            if bytes.isEmpty {
-                var buffer = [UInt8](repeating: 0, count: 1024)
-                let count = buffer.withUnsafeMutableBytes { terminal.takeOutput(into: $0).count }
-                bytes = Array(buffer[..<count])
-            }
-            let taken =
-                bytes.isEmpty
-                ? 0 : Int(max(0, bytes.withUnsafeBytes { manager.driverCall(DRV_WRITE, device, body: $0) }.diag))
-            let isOver = state.withLock { state -> Bool in
-                state.unsent = Array(bytes[min(taken, bytes.count)...])
-                if !bytes.isEmpty, taken < bytes.count {
-                    state.stuck = true
-                } else if !bytes.isEmpty || state.again {
-                    state.again = false
-                    return false
-                }
-                state.writing = false
-                return true
-            }
-            if isOver { break }
-        }
-        terminal.outputMoved()
     }
 }

@@ -36,7 +36,7 @@ final class PtyMaster: FarSide {
 
     func outputReady(_ terminal: Terminal) { fire(terminal) }
     func inputRoom(_ terminal: Terminal) { fire(terminal) }
-    func opened(_ terminal: Terminal) { state.withLock { $0.slaveOpened = true } }
+    func opened(_ terminal: Terminal, first: Bool) { state.withLock { $0.slaveOpened = true } }
     func closed(_ terminal: Terminal, last: Bool) { if last { fire(terminal) } }
 
     /// Lock order: master, then terminal.

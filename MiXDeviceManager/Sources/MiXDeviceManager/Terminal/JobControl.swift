@@ -58,12 +58,12 @@ extension DeviceManager {
         let cred = request.pointee.cred
         let flags = Int32(bitPattern: request.pointee.flags)
         let root = cred.isRoot
-        let tag: UInt64? = terminal.state.withLock { state in
+        let opened: (tag: UInt64, first: Bool)? = terminal.state.withLock { state in
             if state.gone || (state.exclusive && !root) { return nil }
             state.opens += 1
-            return state.secret &+ state.generation
+            return (state.secret &+ state.generation, state.opens == 1)
         }
-        guard let tag else { return terminal.state.withLock { $0.gone } ? failure(EIO) : failure(EBUSY) }
+        guard let opened else { return terminal.state.withLock { $0.gone } ? failure(EIO) : failure(EBUSY) }
         // By open a session leader without a terminal gets one (credentials(7)), but not by one for writing alone.
         let readable = flags & O_ACCMODE != O_WRONLY
         if controlling && flags & O_NOCTTY == 0 && cred.pid == cred.sid && cred.sid > 0 && readable {
@@ -73,12 +73,12 @@ extension DeviceManager {
             }
         }
         let reply = exchange.reply
-        reply.pointee.key = MixKey(object: DeviceKey.terminalBase | UInt64(terminal.number), tag: tag)
+        reply.pointee.key = MixKey(object: DeviceKey.terminalBase | UInt64(terminal.number), tag: opened.tag)
         reply.pointee.mode = S_IFCHR | terminal.state.withLock { $0.mode }
         reply.pointee.devMajor = terminal.major
         reply.pointee.devMinor = terminal.minor
         reply.pointee.ino = deviceKey(terminal.major, terminal.minor)
-        terminal.far.opened(terminal)
+        terminal.far.opened(terminal, first: opened.first)
         return 0
     }
 

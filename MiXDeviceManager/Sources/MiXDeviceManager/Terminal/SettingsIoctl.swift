@@ -49,7 +49,8 @@ extension Terminal {
     }
 
     func set(_ wanted: Termios, flush: Bool) {
-        change { state, effects in
+        let old = change { state, effects in
+            let old = state.line.termios
             var new = wanted
             if let locked = state.locked { new = locked.keep(state.line.termios, new) }
             if far.kind != .serial {  // without a line there are eight bits and no parity, whatever is asked for
@@ -59,8 +60,9 @@ extension Terminal {
             state.line.setTermios(new)
             state.readers.removeAll()
             state.settle(&effects, far)
+            return old
         }
-        far.settingsChanged(self)
+        far.settingsChanged(self, old)
     }
 }
 

@@ -14,13 +14,15 @@ protocol FarSide: AnyObject, Sendable {
     func inputRoom(_ terminal: Terminal)
     /// Bytes taken from the terminal that have not arrived.
     var outputPending: Bool { get }
-    func settingsChanged(_ terminal: Terminal)
-    func opened(_ terminal: Terminal)
+    func settingsChanged(_ terminal: Terminal, _ old: Termios)
+    func ioctl(_ command: UInt32, _ argument: UInt64, _ exchange: inout Exchange) -> Int64?
+    func opened(_ terminal: Terminal, first: Bool)
     func closed(_ terminal: Terminal, last: Bool)
 }
 
 extension FarSide {
-    func settingsChanged(_ terminal: Terminal) {}
+    func settingsChanged(_ terminal: Terminal, _ old: Termios) {}
+    func ioctl(_ command: UInt32, _ argument: UInt64, _ exchange: inout Exchange) -> Int64? { nil }
 }
 
 /// What a terminal's settings mean, and what the end of its session does to it, depends on what is at its other end.

@@ -76,7 +76,7 @@ extension Terminal {
 
     /// What needs no more than the terminal, asked by a descriptor of it or of its master.
     func ioctl(_ command: UInt32, _ argument: UInt64, _ exchange: inout Exchange) -> Int64 {
-        if let diag = settingsIoctl(command, &exchange) { return diag }
+        if let diag = settingsIoctl(command, &exchange) ?? far.ioctl(command, argument, &exchange) { return diag }
         switch command {
         case TtyCommand.tiocgwinsz:
             return exchange.put(state.withLock { $0.window })

@@ -74,6 +74,17 @@ extension Terminal: InputSink, OutputSource {
         }
     }
 
+    /// A byte that is none or has something wrong. False: there is no room.
+    func input(_ byte: UInt8, _ mark: LineDiscipline.Mark) -> Bool {
+        change { state, effects in
+            if state.gone { return true }
+            let isTaken = state.line.receive(byte, mark)
+            if !isTaken { state.inputRefused = true }
+            state.settle(&effects, far)
+            return isTaken
+        }
+    }
+
     /// A read with MIN and TIME that has its first bytes is due when no more come.
     private func armTimers(_ state: inout State) {
         guard !state.readers.isEmpty, !state.line.canonical, state.line.termios.cc[Termios.vtime] != 0 else { return }

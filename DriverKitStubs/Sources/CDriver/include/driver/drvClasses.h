@@ -59,7 +59,15 @@ typedef struct DrvTtyOps {
     int32_t (*output)(void *instance, const void *bytes, uint32_t count);
     int32_t (*settings)(void *instance, uint32_t baud, uint32_t cflag); /* termios(3) c_cflag */
     int32_t (*window)(void *instance, uint16_t *rows, uint16_t *columns); /* its size, where the line has a window */
+    int32_t (*pending)(void *instance);                     /* bytes taken that are not on the line yet; then ttyReady when all are */
+    int32_t (*modem)(void *instance, uint32_t set, uint32_t clear); /* TIOCM_* of ioctl_tty(2): changes them; all, as they are now */
+    int32_t (*sendBreak)(void *instance, uint32_t on);
 } DrvTtyOps;
+
+/* What comes among the input without being a byte of it (DrvServices.ttyMark); DRV_MARK_* of mix/mixDriver.h. */
+#define DRV_TTY_BREAK 1u        /* value 0 */
+#define DRV_TTY_ERROR 2u        /* value: a byte with a wrong parity or frame */
+#define DRV_TTY_MODEM 3u        /* value: TIOCM_CTS, _CAR, _RNG, _DSR as they are now */
 
 /* --- net: Ethernet frames without FCS; input arrives by DrvServices.netInput --- */
 typedef struct DrvNetInfo {

@@ -55,6 +55,8 @@ typedef struct DrvServices {
 
     /* A table by name and version that came after this header; NULL where there is none. */
     const void *(*query)(void *self, const char *name, uint32_t version);
+
+    void (*ttyMark)(void *self, DrvHandle device, uint32_t kind, uint32_t value);   /* DRV_TTY_*, where it stands in the input */
 } DrvServices;
 
 #define DRV_HAS(table, member) ((table)->size >= offsetof(DrvServices, member) + sizeof (table)->member)

@@ -22,11 +22,19 @@
 #define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_* */
 #define DRV_CLOSE 411u
 #define DRV_READ 412u       /* offset, size: body = data, diag = bytes; -EAGAIN: DEV_READY follows */
-#define DRV_WRITE 413u      /* offset, body: diag = bytes; -EAGAIN: DEV_READY follows */
+#define DRV_WRITE 413u      /* offset, body: diag = bytes; -EAGAIN: DEV_READY follows. A tty: value[0] = bytes not on the line yet */
 #define DRV_FLUSH 414u
 #define DRV_DISCARD 415u    /* offset, size */
 #define DRV_CONTROL 416u    /* arg[1] = command, body = in-struct, size = room: body = out-struct */
 #define DRV_TTY_SETTINGS 417u /* arg[1] = baud, arg[2] = c_cflag: value[0], value[1] = rows, columns of its window; 0: it has none */
+#define DRV_MODEM 418u      /* arg[1] = TIOCM_* to set, arg[2] = to clear: value[0] = all; -ENOTTY: the line has none */
+#define DRV_BREAK 419u      /* arg[1] = 1: begin, 0: end */
+
+/* DRV_READ of a tty gives the byte DRV_MARK twice; once, with a kind and a value behind it, it is a mark. */
+#define DRV_MARK 0xffu
+#define DRV_MARK_BREAK 1u   /* value 0 */
+#define DRV_MARK_ERROR 2u   /* value: a byte with a wrong parity or frame */
+#define DRV_MARK_MODEM 3u   /* value: bits 0 to 3 are TIOCM_CTS, _CAR, _RNG, _DSR as they are now */
 
 /* From the drivers' home to the Device Manager (group K_STAMP_DEVICE). */
 #define DEV_ATTACH 330u     /* called. arg[0] = handle, arg[1] = DRV_CLASS_*, body = name NUL */

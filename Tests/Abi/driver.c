@@ -41,3 +41,7 @@
     IS(DRV_EVENT_DEFECTIVE, 3u) IS(DRV_CLASS_BLOCK, 1u) IS(DRV_CLASS_CHAR, 2u) IS(DRV_CLASS_TTY, 3u)
     IS(DRV_CLASS_NET, 4u) IS(DRV_CLASS_CLOCK, 5u) IS(DRV_CLASS_ENTROPY, 6u) IS(DRV_BLOCK_READ, 0u)
     IS(DRV_BLOCK_WRITE, 1u) IS(DRV_BLOCK_FLUSH, 2u) IS(DRV_BLOCK_DISCARD, 3u) IS(DRV_BLOCK_READONLY, 1u)
+
+#ifdef DRV_NET_UP               /* came later, behind what was there */
+    AT(DrvTtyOps, window, 24) AT(DrvNetInfo, flags, 12) IS(DRV_NET_UP, 1)
+#endif

@@ -1,5 +1,6 @@
 /* Structures and requests of the servers, protocol 1.0. */
 #include "mix/mixDevice.h"
+#include "mix/mixDriver.h"
 #include "mix/mixFile.h"
 #include "mix/mixObject.h"
 #include "mix/mixProcess.h"
@@ -50,3 +51,10 @@ IS(PROC_LIST, 200) IS(PROC_TASKS, 201) IS(PROC_FDS, 202) IS(PROC_FILE, 203) IS(P
 IS(DEV_CONSOLE_WINSIZE, 302) IS(DEV_CONSOLE_DRAIN, 303) IS(TTY_SESSION_END, 310) IS(TTY_CONTROLLING, 311)
 IS(TTY_SET_CONTROLLING, 312) IS(PROC_SIGNAL_GROUP, 320) IS(PROC_GROUP_ORPHANED, 321)
 IS(PROC_SPAWN, 400) IS(PROC_WAIT, 401) IS(PROC_KILL, 402) IS(PROC_TABLE, 403)
+
+/* mixDriver.h */
+SIZE(MixNetInfo, 56)
+    AT(MixNetInfo, address, 0) AT(MixNetInfo, mtu, 6) AT(MixNetInfo, flags, 8) AT(MixNetInfo, queued, 12) AT(MixNetInfo, received, 16)
+    AT(MixNetInfo, receivedBytes, 24) AT(MixNetInfo, dropped, 32) AT(MixNetInfo, sent, 40) AT(MixNetInfo, sentBytes, 48)
+IS(DRV_FIND, 409) IS(DRV_OPEN, 410) IS(DRV_CLOSE, 411) IS(DRV_READ, 412) IS(DRV_WRITE, 413) IS(DRV_CONTROL, 416)
+IS(DRV_TTY_SETTINGS, 417) IS(DRV_NET_INFO, 1) IS(DEV_ATTACH, 330) IS(DEV_DETACH, 331) IS(DEV_READY, 332)

@@ -237,6 +237,33 @@ import Testing
         #expect(second.take() != nil)
     }
 
+    @Test func anEndIsGivenUpOnce() throws {
+        var (first, second): (VirtDriver?, VirtDriver?) = try pair()
+        second?.device.remove()
+        let third = try VirtDriver(device("net2 virtio-net cable=c"))
+        third.start()
+        third.give()
+        second = nil  // its memory goes later than its place
+        first?.send(Self.head + frame(64))
+        #expect(third.take() == Self.received + frame(64) && second == nil)
+        first = nil
+    }
+
+    @Test func aRingOfFrames() {
+        let ring = FrameRing(frames: 3, most: 8)
+        for round in 0..<10 as Range<UInt8> {
+            for index in 0..<3 as Range<UInt8> {
+                #expect(ring.append(Int(index) + 1) { $0.copyBytes(from: [round, index, 9][..<$0.count]) })
+            }
+            #expect(!ring.append(1) { _ in })
+            for index in 0..<3 as Range<UInt8> {
+                #expect(ring.take { Array($0) } == Array([round, index, 9][...Int(index)]))
+            }
+            #expect(ring.take { $0.count } == nil && ring.count == 0)
+            #expect(!ring.append(9) { _ in } && ring.append(0) { _ in } && ring.take { $0.count } == 0)
+        }
+    }
+
     @Test func interruptsNobodyWants() throws {
         let (first, second) = try pair()
         for driver in [first, second] { driver.device.store(0x064, 4, 3) }

@@ -27,6 +27,26 @@ import Testing
                 == "alpha=2\nmount.000=/ overlay host:/\nmount.001=/dev devfs\nzeta=1\n")
     }
 
+    @Test func devicesBecomeOptionLines() throws {
+        var text = "[subsystem]\nname = \"m\"\n[[actor]]\nname = \"d\"\nobject = \"a.so\"\ngroup = \"DRIVER\"\n"
+        text += "[[device]]\nname = \"net0\"\nmodel = \"virtio-net\"\ncable = \"c0\"\nmtu = 9000\npcap = \"a b.pcap\"\n"
+        text += "address = \"52:54:00:00:00:01\"\n"
+        text += "[[device]]\nname = \"hvc0\"\nmodel = \"virtio-console\"\nfar = \"/s\"\ncolumns = 132\nrows = 50\n"
+        let manifest = try Manifest.parse(text, file: "/d/m")
+        let (net, console) = (
+            "net0 virtio-net address=52:54:00:00:00:01 cable=c0 mtu=9000 pcap=/d/a\\040b.pcap",
+            "hvc0 virtio-console columns=132 far=/s rows=50"
+        )
+        #expect(
+            LoadPlan.options(manifest.actors[0], manifest, tree: InstallTree(root: "/x"))
+                == "device.000=\(net)\ndevice.001=\(console)\n")
+        for wrong in ["mtu = 67", "mtu = \"x\"", "cable = 7", "columns = 0", "nonsense = 1"] {
+            #expect(throws: ManifestError.self) {
+                _ = try Manifest.parse(text + "[[device]]\nname = \"x\"\nmodel = \"virtio-net\"\n\(wrong)\n", file: "m")
+            }
+        }
+    }
+
     @Test func objectsAreFoundBesideTheTreeOrTheManifest() {
         let tree = InstallTree(root: "/t")
         #expect(tree.object("liba.so", manifest: "/m/x.toml") == "/t/lib/liba.so")

@@ -12,6 +12,8 @@ final class Registration: @unchecked Sendable {
     let class_: UInt32
     let name: String
     let nucleus: Nucleus
+    /// Of a network device.
+    let link: Link?
     private let lock = Lock()
     private var state = State.new
     private var opens = 0
@@ -20,7 +22,6 @@ final class Registration: @unchecked Sendable {
     private var requests: [UInt64: Request] = [:]
     private var lastRequest: UInt64 = 0
     private var input: [UInt8] = []
-    private var frames: [[UInt8]] = []
     private(set) var served: UInt64 = 0
     private(set) var errors: UInt64 = 0
 
@@ -37,6 +38,7 @@ final class Registration: @unchecked Sendable {
         self.class_ = class_
         self.name = name
         self.nucleus = nucleus
+        link = class_ == DRV_CLASS_NET ? Link() : nil
     }
 
     static func isName(_ name: String) -> Bool {
@@ -49,6 +51,7 @@ final class Registration: @unchecked Sendable {
     func begin(_ instance: DriverInstance, _ ops: UnsafeRawPointer) {
         // The instance's lock is held; the table is the driver's, and its size was never promised.
         lock.with { state = .live(instance, ops) }
+        link?.fail(false)
     }
 
     var isWaiting: Bool {
@@ -126,6 +129,7 @@ final class Registration: @unchecked Sendable {
 
     /// Requests under way fail.
     func fail() {
+        link?.fail(true)
         let all = lock.with { () -> [Request] in
             defer { requests = [:] }
             return Array(requests.values)
@@ -217,10 +221,9 @@ final class Registration: @unchecked Sendable {
         return true
     }
 
-    // MARK: input of lines and links
+    // MARK: input of lines
 
     private static let mostInput = 65536
-    private static let mostFrames = 256
 
     func keepInput(_ bytes: UnsafeRawBufferPointer, _ later: (@escaping (DriverServer) -> Void) -> Void) -> UInt32 {
         let (taken, wasEmpty) = lock.with { () -> (Int, Bool) in
@@ -261,10 +264,4 @@ final class Registration: @unchecked Sendable {
             return taken
         }
     }
-
-    func keepFrame(_ frame: UnsafeRawBufferPointer) {
-        lock.with { if frames.count < Self.mostFrames { frames.append(Array(frame)) } }
-    }
-
-    func takeFrame() -> [UInt8]? { lock.with { frames.isEmpty ? nil : frames.removeFirst() } }
 }

@@ -9,6 +9,7 @@ extension DriverServer {
         switch exchange.request.op {
         case DRV_OPEN: return open(registration, &exchange)
         case DRV_CLOSE:
+            registration.link?.close()
             registration.close()
             return 0
         default: break
@@ -19,8 +20,9 @@ extension DriverServer {
         case DRV_CLASS_TTY: return useTty(registration, &exchange)
         case DRV_CLASS_ENTROPY: return useEntropy(registration, &exchange)
         case DRV_CLASS_CLOCK: return useClock(registration, &exchange)
-        case DRV_CLASS_NET: return useNet(registration, &exchange)
-        default: return -Int64(ENOSYS)
+        default:
+            guard let link = registration.link else { return -Int64(ENOSYS) }
+            return useLink(registration, link, &exchange)
         }
     }
 
@@ -34,6 +36,9 @@ extension DriverServer {
                 if writes, geometry.flags & DRV_BLOCK_READONLY != 0 { return -Int64(EACCES) }
                 exchange.reply.size = geometry.sectors * 512
             }
+        } else if let link = registration.link {
+            let result = openLink(registration, link, &exchange)
+            if result < 0 { return result }
         } else if registration.target() == nil {
             return -Int64(ENXIO)
         }
@@ -183,24 +188,5 @@ extension DriverServer {
         default: return -Int64(ENOTTY)
         }
         return result >= 0 ? 0 : DriverError(result).diag
-    }
-
-    private func useNet(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {
-        let body = exchange.body
-        switch exchange.request.op {
-        case DRV_READ:
-            guard let frame = registration.takeFrame(), frame.count <= exchange.room.count else {
-                return -Int64(EAGAIN)
-            }
-            exchange.room.copyBytes(from: frame)
-            exchange.replied = frame.count
-            return Int64(frame.count)
-        case DRV_WRITE:
-            let result = registration.call(DrvNetOps.self) { own, ops, instance, fault in
-                drv_call_send(own, ops, instance, body.baseAddress, UInt32(body.count), &fault)
-            }
-            return result >= 0 ? Int64(body.count) : DriverError(result).diag
-        default: return -Int64(ENOTTY)
-        }
     }
 }

@@ -1,5 +1,6 @@
 import CChorus
 import CDriverGuard
+import CMiXDriver
 import Glibc
 import SimulatedBus
 
@@ -99,7 +100,10 @@ final class DriverInstance: @unchecked Sendable {
         ledger.interrupts = [:]
         afterwards { [self] in
             leaveLine(interrupts)
-            for registration in registrations { registration.fail() }
+            for registration in registrations {
+                registration.fail()
+                server.tell(DEV_READY, registration)
+            }
         }
     }
 

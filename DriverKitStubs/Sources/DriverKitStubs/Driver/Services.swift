@@ -186,7 +186,9 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
         table.ready = { owner, handle in
             with(owner, ()) { instance in
                 guard let registration = instance.ledger.registrations[handle] else { return }
-                instance.afterwards { instance.server.tell(DEV_READY, registration) }
+                // Frames say for themselves that they are there.
+                let ready = registration.link == nil ? 0 : DRV_READY_OUTPUT
+                instance.afterwards { instance.server.tell(DEV_READY, registration, ready) }
             }
         }
         table.ttyInput = { owner, handle, bytes, count in
@@ -208,8 +210,10 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
             guard let frame else { return }
             with(owner, ()) { instance in
                 guard let registration = instance.ledger.registrations[handle] else { return }
-                registration.keepFrame(UnsafeRawBufferPointer(start: frame, count: Int(count)))
-                instance.afterwards { instance.server.tell(DEV_READY, registration) }
+                guard let link = registration.link,
+                    link.keep(UnsafeRawBufferPointer(start: frame, count: Int(count)))
+                else { return }
+                instance.afterwards { instance.server.tell(DEV_READY, registration, DRV_READY_INPUT) }
             }
         }
     }

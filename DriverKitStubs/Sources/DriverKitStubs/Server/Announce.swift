@@ -12,7 +12,10 @@ extension DriverServer {
         if result < 0 { nucleus.sysLog(1, "\(registration.name): the Device Manager refuses it with errno \(-result)") }
     }
 
-    func announceEnd(_ registration: Registration) { _ = call(DEV_DETACH, registration) }
+    func announceEnd(_ registration: Registration) {
+        _ = call(DEV_DETACH, registration)
+        if registration.link?.opener != nil { tell(DEV_READY, registration) }
+    }
 
     /// The Device Manager's answer; 0 where there is none.
     private func call(_ op: UInt32, _ registration: Registration, body: [UInt8] = []) -> Int64 {
@@ -29,10 +32,20 @@ extension DriverServer {
         return result >= 0 ? reply.value.diag : 0
     }
 
-    func tell(_ op: UInt32, _ registration: Registration) {
-        guard var destination = devices(), port > 0 else { return }
-        Self.request(op, registration).withBytes { bytes in
-            _ = nucleus.ipcSend(port, &destination, K_FUNCMODE, bytes, nil, 0)
+    /// `ready`: DRV_READY_*; 0 where it is not known.
+    func tell(_ op: UInt32, _ registration: Registration, _ ready: UInt32 = 0) {
+        let opener = registration.link?.opener
+        guard var destination = opener.map({ KnIpcDest(target: $0, coTarget: KnUniqueId()) }) ?? devices(), port > 0
+        else { return }
+        var request = Self.request(op, registration)
+        request.value.arg.2 = UInt64(ready)
+        let result = request.withBytes { bytes in
+            nucleus.ipcSend(port, &destination, K_FUNCMODE, bytes, nil, 0)
+        }
+        // Who opened it is gone, and did not close it.
+        if result == K_EUNKNOWN, opener != nil {
+            registration.link?.close()
+            registration.close()
         }
     }
 

@@ -56,6 +56,12 @@ extension DriverServer {
             let answer = manage(exchange)
             exchange.put(answer.text)
             return answer.diag
+        case DRV_FIND:
+            guard let found = exchange.text.flatMap({ name in allRegistrations.first { $0.name == name } }) else {
+                return -Int64(ENOENT)
+            }
+            (exchange.reply.value.0, exchange.reply.value.1) = (found.handle, UInt64(found.class_))
+            return 0
         case DRV_LIST: return exchange.put(driverEntries)
         case DRV_DEVICE_LIST: return exchange.put(deviceEntries)
         case DRV_BUS_TRACE: return busEvents(&exchange)
@@ -129,7 +135,7 @@ extension DriverServer {
         entry.class_ = registration?.class_ ?? 0
         entry.opens = UInt32(clamping: registration?.openCount ?? 0)
         entry.requests = registration?.served ?? 0
-        entry.errors = registration?.errors ?? 0
+        entry.errors = (registration?.errors ?? 0) &+ (registration?.link?.info.dropped ?? 0)
         let usage = instance?.usage ?? (memory: 0, dma: 0)
         (entry.memory, entry.dma) = (UInt64(usage.memory), UInt64(usage.dma))
         return entry

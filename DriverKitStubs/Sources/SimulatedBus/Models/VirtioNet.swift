@@ -7,6 +7,7 @@ final class VirtioNet: VirtioTransport {
     private var pcap: PcapFile?
     private var counters = LinkCounters()
     private var wasUp = false
+    private var hasLeft = false
     /// A frame between its driver's memory and the cable.
     private let frame = UnsafeMutableRawBufferPointer.allocate(byteCount: Ethernet.mostFrame + 1, alignment: 16)
 
@@ -23,7 +24,7 @@ final class VirtioNet: VirtioTransport {
     }
 
     deinit {
-        if let link { link.cable.leave(link.end) }
+        leave()
         frame.deallocate()
     }
 
@@ -117,9 +118,15 @@ final class VirtioNet: VirtioTransport {
 
     override func unplugged() {
         pcap = nil
-        guard let link else { return }
-        link.cable.leave(link.end)
+        leave()
         settle()
+    }
+
+    /// Once: the end may be another's soon.
+    private func leave() {
+        guard let link, !hasLeft else { return }
+        hasLeft = true
+        link.cable.leave(link.end)
     }
 
     override var notes: String {

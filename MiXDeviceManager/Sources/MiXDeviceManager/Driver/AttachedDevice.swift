@@ -1,3 +1,4 @@
+import CMiXDriver
 import CMiXFile
 import Glibc
 import Synchronization
@@ -39,12 +40,13 @@ final class AttachedDevice: Sendable {
     var terminal: Terminal? { state.withLock { $0.terminal } }
     var key: UInt64 { DeviceKey.attachedBase | handle & 0xffff_ffff }
 
-    /// Its driver says that it is worth asking again.
-    func ready(_ effects: EffectSink) {
+    /// Its driver says that it is worth asking again; `what`: DRV_READY_*, 0 where that is not known.
+    func ready(_ what: UInt32, _ effects: EffectSink) {
         var gathered = Effects()
         state.withLock { state in
             state.readies += 1
-            (state.noInput, state.noOutput) = (false, false)
+            if what != DRV_READY_OUTPUT { state.noInput = false }
+            if what != DRV_READY_INPUT { state.noOutput = false }
             let now = state.events
             state.watches.fire(&gathered) { _ in now }
         }
@@ -82,7 +84,8 @@ struct AttachedTable {
     mutating func remove(_ device: AttachedDevice) { devices[device.handle] = nil }
 
     /// Numbers as Documentation/admin-guide/devices.txt of Linux gives them, where it has any: 259 block extended, 4 serial from
-    /// minor 64, 229 consoles, 10 miscellaneous with 183 for the random source, 254 and 240 for local use.
+    /// minor 64, 229 consoles, 10 miscellaneous with 183 for the random source, 254 and 240 to
+    /// 241 for local use.
     func node(_ class_: AttachedDevice.Class, _ name: String) -> DeviceNode? {
         func free(_ major: UInt32, _ range: Range<UInt32>) -> UInt32? {
             range.first { minor in device(node: deviceKey(major, minor)) == nil }
@@ -95,7 +98,7 @@ struct AttachedTable {
         case .entropy: (major, range, mode, gid) = (10, name == "hwrng" ? 183..<184 : 200..<256, S_IFCHR | 0o600, 0)
         case .clock: (major, range, mode, gid) = (254, 0..<256, S_IFCHR | 0o600, 0)
         case .char: (major, range, mode, gid) = (240, 0..<4096, S_IFCHR | 0o666, 0)
-        case .net: return nil
+        case .net: (major, range, mode, gid) = (241, 0..<256, S_IFCHR | 0o600, 0)
         }
         // ttyS3 and hvc3 are the fourth of their kind, where that place is free.
         let own =

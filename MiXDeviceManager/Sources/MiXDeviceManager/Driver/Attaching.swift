@@ -15,18 +15,13 @@ extension DeviceManager {
         let secret = random.next() >> 1
         let made = attached.withLock { table -> AttachedDevice? in
             guard table.device(request.arg.0) == nil else { return nil }
-            let node = table.node(class_, name)
-            // A network link has no node.
-            guard let node = node ?? (class_ == .net ? DeviceNode(name: "", mode: 0, major: 0, minor: 0) : nil) else {
-                return nil
-            }
+            guard let node = table.node(class_, name) else { return nil }
             let device = AttachedDevice(handle: request.arg.0, class_: class_, name: name, node: node, secret: secret)
             table.add(device)
             return device
         }
         guard let made else { return failure(EEXIST) }
         prepare(made)
-        guard class_ != .net else { return 0 }
         let result = call(FILE_DEV_REGISTER, made.node) ?? 0
         if result < 0 {
             attached.withLock { $0.remove(made) }
@@ -65,16 +60,16 @@ extension DeviceManager {
             hangUp(terminal, forGood: true)
             forget(terminal)
         }
-        if device.class_ != .net { _ = call(FILE_DEV_UNREGISTER, device.node) }
+        _ = call(FILE_DEV_UNREGISTER, device.node)
         return 0
     }
 
-    func driverReady(_ handle: UInt64) {
+    func driverReady(_ handle: UInt64, _ what: UInt32) {
         guard let device = attached.withLock({ $0.device(handle) }) else { return }
         if let terminal = device.terminal {
             (terminal.far as? SerialLine)?.ready(terminal)
         } else {
-            device.ready(effects)
+            device.ready(what, effects)
         }
     }
 }

@@ -7,8 +7,11 @@ import Glibc
 extension DeviceManager {
     func openAttached(_ device: AttachedDevice, _ exchange: inout Exchange) -> Int64 {
         if let terminal = device.terminal { return open(terminal, controlling: true, &exchange) }
+        let readies = device.state.withLock { $0.readies }
         let answer = driverCall(DRV_OPEN, device, flags: exchange.request.pointee.flags)
         guard answer.diag >= 0 else { return answer.diag }
+        // Nothing has come yet for who opens a link.
+        if device.class_ == .net { device.answered(failure(EAGAIN), since: readies, writing: false) }
         device.state.withLock { $0.opens += 1 }
         let reply = exchange.reply
         reply.pointee.key = MixKey(object: device.key, tag: device.secret)
@@ -66,7 +69,9 @@ extension DeviceManager {
         let readies = device.state.withLock { $0.readies }
         let answer = driverCall(
             DRV_READ, device, offset: exchange.request.pointee.offset, size: UInt64(target.count), room: target)
-        device.answered(answer.diag, since: readies, writing: false)
+        // A link says how many frames are left.
+        let isLast = device.class_ == .net && answer.diag >= 0 && answer.reply.value.0 == 0
+        device.answered(isLast ? failure(EAGAIN) : answer.diag, since: readies, writing: false)
         exchange.replied = answer.diag > 0 ? answer.size : 0
         return answer.diag
     }
@@ -96,6 +101,7 @@ extension DeviceManager {
         switch device.class_ {
         case .block: return blockIoctl(device, command, &exchange)
         case .clock: return clockIoctl(device, command, &exchange)
+        case .net: return linkIoctl(device, command, &exchange)
         case .char:
             let answer = driverCall(
                 DRV_CONTROL, device, arg: (UInt64(command), 0), body: exchange.body, room: exchange.room)

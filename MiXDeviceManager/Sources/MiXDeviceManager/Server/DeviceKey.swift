@@ -35,7 +35,7 @@ enum DeviceKey {
         case Self.byTtyBase >> 32: self = .terminal(low, byTty: true)
         case Self.masterBase >> 32: self = .master(low)
         case Self.attachedBase >> 32: self = .attached(key.object & 0xffff_ffff)
-        case 4, 10, 229, 240, 254, 259: self = .attachedNode(key.object)
+        case 4, 10, 229, 240, 241, 254, 259: self = .attachedNode(key.object)
         default: return nil
         }
     }

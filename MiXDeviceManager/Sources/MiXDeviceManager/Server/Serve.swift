@@ -30,7 +30,8 @@ extension DeviceManager {
         case DEV_ATTACH: return attach(&exchange)
         case DEV_DETACH: return detach(exchange.request.pointee.arg.0)
         case DEV_READY:
-            driverReady(exchange.request.pointee.arg.0)
+            driverReady(
+                exchange.request.pointee.arg.0, UInt32(truncatingIfNeeded: exchange.request.pointee.arg.2))
             return 0
         default:
             break

@@ -59,6 +59,7 @@ enum Ioctl {
         case 0x1260: return Shape(output: 8)  // BLKGETSIZE
         case 0x1268, 0x127b: return Shape(output: 4)  // BLKSSZGET, BLKPBSZGET
         case 0x1277: return Shape(input: 16)  // BLKDISCARD
+        case 0x8913, 0x8921, 0x8927: return Shape(input: 40, output: 40)  // SIOCGIFFLAGS, -MTU, -HWADDR: struct ifreq
         default: break
         }
         // TIOCSIG is encoded as if its argument were an address, but takes a value (ioctl_tty(2)).

@@ -16,9 +16,10 @@
 /* arg[0] = first event wanted, ~0: those from now on; size = room: body = MixBusEvent records, value[0] = the number behind the last
  * one, value[1] = how many were overwritten unread. Events are kept until 5 s after the last question; flags 1: no more. */
 #define DRV_BUS_TRACE 408u
+#define DRV_FIND 409u       /* body = name of a registered device NUL: value[0] = its handle, value[1] = DRV_CLASS_* */
 #define DRV_REPLACE 1u      /* of the driver of that name: its open devices wait for the new one */
 
-/* A registered device; arg[0] = its handle from DEV_ATTACH. Calls may block while the device works. */
+/* A registered device; arg[0] = its handle, from DEV_ATTACH or DRV_FIND. Calls may block while the device works. */
 #define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_* */
 #define DRV_CLOSE 411u
 #define DRV_READ 412u       /* offset, size: body = data, diag = bytes; -EAGAIN: DEV_READY follows */
@@ -36,10 +37,30 @@
 #define DRV_MARK_ERROR 2u   /* value: a byte with a wrong parity or frame */
 #define DRV_MARK_MODEM 3u   /* value: bits 0 to 3 are TIOCM_CTS, _CAR, _RNG, _DSR as they are now */
 
+/* DRV_CLASS_NET: an Ethernet link, frames without FCS. One opener at a time.
+ * DRV_OPEN: arg[1], arg[2] = UI head, tail of the port that is sent DEV_READY; 0, 0: the Device Manager. size = MTU. -EBUSY: somebody has
+ *     it. It begins with nothing received. A port that is gone when it is to be told has closed it.
+ * DRV_READ: the next frame, cut to `size`; what does not fit is lost. size = the frame's own bytes, value[0] = how many more wait.
+ *     Beyond 256 that nobody reads, frames are dropped and counted.
+ * DRV_WRITE: one frame. -EINVAL: shorter than its header of 14; -EMSGSIZE: longer than MTU + 14, and 4 where it has an 802.1Q tag;
+ *     -EAGAIN: the ring is full. What the far end drops is no error.
+ * DRV_CONTROL: arg[1] = DRV_NET_INFO: body = MixNetInfo. Needs no DRV_OPEN. */
+#define DRV_NET_INFO 1u
+typedef struct MixNetInfo {
+    uint8_t address[6];
+    uint16_t mtu;
+    uint32_t flags;             /* MIX_NET_UP: there is a far end */
+    uint32_t queued;            /* frames that wait for the opener */
+    uint64_t received, receivedBytes, dropped, sent, sentBytes; /* dropped: came, and the queue was full */
+} MixNetInfo;
+#define MIX_NET_UP 1u
+
 /* From the drivers' home to the Device Manager (group K_STAMP_DEVICE). */
 #define DEV_ATTACH 330u     /* called. arg[0] = handle, arg[1] = DRV_CLASS_*, body = name NUL */
 #define DEV_DETACH 331u     /* called. arg[0] = handle: every request on it fails from now on */
-#define DEV_READY 332u      /* sent. arg[0] = handle: worth asking again */
+#define DEV_READY 332u      /* sent. arg[0] = handle: worth asking again; arg[2] = DRV_READY_*, or 0 where it is not known what for */
+#define DRV_READY_INPUT 1u
+#define DRV_READY_OUTPUT 2u
 #define DEV_INPUT 333u      /* called. arg[0] = handle, body = bytes of a serial line: diag = how many were taken */
 
 typedef struct MixDriverEntry {

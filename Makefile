@@ -24,7 +24,9 @@ TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-cach
 
 SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXSocketManager MiXProcessManager
 DRIVERS := null ramdisk edu virtio-blk virtio-net virtio-console virtio-rng uart16550 rtc
+SWIFT_DRIVERS := edu-swift
 PACKAGES := Nucleus $(SERVERS) Tools
+ALL_DRIVERS = $(patsubst %,$(TREE)/drivers/%.so,$(DRIVERS) $(SWIFT_DRIVERS))
 
 .PHONY: help
 help: ## this list
@@ -37,7 +39,7 @@ BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
 BENCH_DRIVER := $(TREE)/lib/bench/driver.so
 
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/runtime $(DRIVERS:%=$(TREE)/drivers/%.so) ## the relocatable tree build/
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/runtime $(ALL_DRIVERS) ## the relocatable tree build/
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
 sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
@@ -96,15 +98,20 @@ $(TREE)/drivers/%.so: DriverKitStubs/Drivers/%/*.c $(wildcard DriverKitStubs/Dri
 	@$(MAKE) -s -C DriverKitStubs/Drivers/$* INCLUDE=$(TREE)/include OUT=$(TREE)/drivers CC=$(CC)
 	@touch $@
 
+$(TREE)/drivers/%.so: DriverKitStubs/Drivers/%/*.swift DriverKitStubs/Drivers/swift.mk $(STAMPS)/data
+	@$(MAKE) -s -C DriverKitStubs/Drivers/$* INCLUDE=$(TREE)/include OUT=$(TREE)/drivers CC=$(CC)
+	@touch $@
+
 # Manifests, and the headers that a server's author includes.
 DRIVER_ABI := DriverKitStubs/Sources/CDriver/include/driver/drvTypes.h
-$(STAMPS)/data: Makefile DriverKitStubs/chorus-driver.pc $(wildcard Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
+$(STAMPS)/data: Makefile DriverKitStubs/chorus-driver.pc $(wildcard DriverKitStubs/Kit/* Tools/Manifests/*.toml Nucleus/Sources/CChorus/include/*.h Nucleus/Sources/CChorus/include/*/*.h \
 		MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/*/*.h Nucleus/Sources/ActorKit/*.swift Tools/Templates/*) | $(STAMPS)
 	@mkdir -p $(TREE)/manifests $(TREE)/include/mix
 	@cp Tools/Manifests/*.toml $(TREE)/manifests/
 	@cp -r Nucleus/Sources/CChorus/include/chorus Nucleus/Sources/CChorus/include/*.h $(TREE)/include/
 	@cp MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/mix/*.h $(TREE)/include/mix/
 	@cp -r DriverKitStubs/Sources/CDriver/include/driver.h DriverKitStubs/Sources/CDriver/include/driver $(TREE)/include/
+	@cp DriverKitStubs/Kit/* $(TREE)/include/driver/
 	@mkdir -p $(TREE)/include/ActorKit
 	@cp Nucleus/Sources/ActorKit/*.swift $(TREE)/include/ActorKit/
 	@cp Tools/Templates/ActorKit.modulemap $(TREE)/include/ActorKit/module.modulemap
@@ -131,7 +138,7 @@ build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data
 build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER)
 build-driver-kit: $(STAMPS)/DriverKitStubs
-build-drivers: $(DRIVERS:%=$(TREE)/drivers/%.so)
+build-drivers: $(ALL_DRIVERS)
 
 # --- using ----------------------------------------------------------------------------------------------------------
 

@@ -2,46 +2,50 @@
 #define _GNU_SOURCE
 #include "guard.h"
 
+/* What these two leave in the register of a result is not looked at. */
+typedef int32_t (*Event)(void *, uint32_t);
+typedef int32_t (*Timeout)(void *);
+
 #define IN(ops_, type_, member_) \
     ((ops_)->size >= offsetof(type_, member_) + sizeof (ops_)->member_ && (ops_)->member_ ? (ops_)->member_ : NULL)
 
 int32_t drv_call_probe(DrvSelf *self, int32_t (*fn)(const DrvServices *), DrvFault *fault) {
-    GUARDED(self, fault, fn(&self->services));
+    GUARDED(self, fault, RUN1(self, fn, &self->services));
 }
 int32_t drv_call_init(DrvSelf *self, int32_t (*fn)(const DrvServices *, void **), void **instance, DrvFault *fault) {
-    GUARDED(self, fault, fn(&self->services, instance));
+    GUARDED(self, fault, RUN2(self, fn, &self->services, instance));
 }
 int32_t drv_call_unload(DrvSelf *self, int32_t (*fn)(void *), void *instance, DrvFault *fault) {
-    GUARDED(self, fault, fn(instance));
+    GUARDED(self, fault, RUN1(self, fn, instance));
 }
 int32_t drv_call_event(DrvSelf *self, void (*fn)(void *, uint32_t), void *instance, uint32_t event, DrvFault *fault) {
-    GUARDED(self, fault, (fn(instance, event), DRV_OK));
+    GUARDED(self, fault, (RUN2(self, (Event)fn, instance, event), DRV_OK));
 }
-int32_t drv_call_interrupt(DrvSelf *self, DrvIntrFn fn, void *cookie, DrvFault *fault) { GUARDED(self, fault, fn(cookie)); }
+int32_t drv_call_interrupt(DrvSelf *self, DrvIntrFn fn, void *cookie, DrvFault *fault) { GUARDED(self, fault, RUN1(self, fn, cookie)); }
 int32_t drv_call_timeout(DrvSelf *self, DrvTimeoutFn fn, void *cookie, DrvFault *fault) {
-    GUARDED(self, fault, (fn(cookie), DRV_OK));
+    GUARDED(self, fault, (RUN1(self, (Timeout)fn, cookie), DRV_OK));
 }
 
-#define OPS(type_, member_, ...) \
-    GUARDED(self, fault, IN(ops, type_, member_) ? ops->member_(__VA_ARGS__) : DRV_ENOTSUP)
+#define OPS(run_, type_, member_, ...) \
+    GUARDED(self, fault, IN(ops, type_, member_) ? run_(self, ops->member_, __VA_ARGS__) : DRV_ENOTSUP)
 
 int32_t drv_call_geometry(DrvSelf *self, const DrvBlockOps *ops, void *instance, DrvBlockGeometry *out, DrvFault *fault) {
-    OPS(DrvBlockOps, geometry, instance, out);
+    OPS(RUN2, DrvBlockOps, geometry, instance, out);
 }
 int32_t drv_call_submit(DrvSelf *self, const DrvBlockOps *ops, void *instance, const DrvBlockRequest *request, DrvFault *fault) {
-    OPS(DrvBlockOps, submit, instance, request);
+    OPS(RUN2, DrvBlockOps, submit, instance, request);
 }
 int32_t drv_call_read(DrvSelf *self, const DrvCharOps *ops, void *instance, void *bytes, uint32_t count, uint64_t offset, DrvFault *fault) {
-    OPS(DrvCharOps, read, instance, bytes, count, offset);
+    OPS(RUN4, DrvCharOps, read, instance, bytes, count, offset);
 }
 int32_t drv_call_write(DrvSelf *self, const DrvCharOps *ops, void *instance, const void *bytes, uint32_t count, uint64_t offset, DrvFault *fault) {
-    OPS(DrvCharOps, write, instance, bytes, count, offset);
+    OPS(RUN4, DrvCharOps, write, instance, bytes, count, offset);
 }
 int32_t drv_call_control(DrvSelf *self, const DrvCharOps *ops, void *instance, uint32_t command, void *data, uint32_t size, DrvFault *fault) {
-    OPS(DrvCharOps, control, instance, command, data, size);
+    OPS(RUN4, DrvCharOps, control, instance, command, data, size);
 }
 int32_t drv_call_output(DrvSelf *self, const DrvTtyOps *ops, void *instance, const void *bytes, uint32_t count, DrvFault *fault) {
-    OPS(DrvTtyOps, output, instance, bytes, count);
+    OPS(RUN3, DrvTtyOps, output, instance, bytes, count);
 }
 int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t baud, uint32_t cflag, DrvFault *fault) {
     OPS(DrvTtyOps, settings, instance, baud, cflag);
@@ -59,19 +63,19 @@ int32_t drv_call_break(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint
     OPS(DrvTtyOps, sendBreak, instance, on);
 }
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault) {
-    OPS(DrvNetOps, info, instance, info);
+    OPS(RUN2, DrvNetOps, info, instance, info);
 }
 int32_t drv_call_send(DrvSelf *self, const DrvNetOps *ops, void *instance, const void *frame, uint32_t count, DrvFault *fault) {
-    OPS(DrvNetOps, send, instance, frame, count);
+    OPS(RUN3, DrvNetOps, send, instance, frame, count);
 }
 int32_t drv_call_clock_get(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t *seconds, DrvFault *fault) {
-    OPS(DrvClockOps, get, instance, seconds);
+    OPS(RUN2, DrvClockOps, get, instance, seconds);
 }
 int32_t drv_call_clock_set(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t seconds, DrvFault *fault) {
-    OPS(DrvClockOps, set, instance, seconds);
+    OPS(RUN2, DrvClockOps, set, instance, seconds);
 }
 int32_t drv_call_entropy(DrvSelf *self, const DrvEntropyOps *ops, void *instance, void *bytes, uint32_t count, DrvFault *fault) {
-    OPS(DrvEntropyOps, read, instance, bytes, count);
+    OPS(RUN3, DrvEntropyOps, read, instance, bytes, count);
 }
 
 int32_t drv_ops_size(DrvSelf *self, const void *ops, uint32_t *size, DrvFault *fault) {

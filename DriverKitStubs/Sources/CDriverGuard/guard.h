@@ -17,6 +17,17 @@ extern __thread DrvGuard *drv_current __attribute__((tls_model("initial-exec")))
 void drv_enter(DrvGuard *g, DrvSelf *self);
 void drv_leave(DrvGuard *g, DrvFault *fault);
 
+/* A call of up to four words, on the instance's own stack where it has one. */
+#define W(word_) ((uintptr_t)(word_))
+#define RUN1(self_, fn_, a_) ((self_)->stack ? drv_on_stack(W(a_), 0, 0, 0, W(fn_), (self_)->stack) : (fn_)(a_))
+#define RUN2(self_, fn_, a_, b_) ((self_)->stack ? drv_on_stack(W(a_), W(b_), 0, 0, W(fn_), (self_)->stack) : (fn_)(a_, b_))
+#define RUN3(self_, fn_, a_, b_, c_) \
+    ((self_)->stack ? drv_on_stack(W(a_), W(b_), W(c_), 0, W(fn_), (self_)->stack) : (fn_)(a_, b_, c_))
+#define RUN4(self_, fn_, a_, b_, c_, d_) \
+    ((self_)->stack ? drv_on_stack(W(a_), W(b_), W(c_), W(d_), W(fn_), (self_)->stack) : (fn_)(a_, b_, c_, d_))
+/* stack.c: calls `fn` with the stack that ends at `top`. */
+int32_t drv_on_stack(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t fn, uintptr_t top);
+
 /* `call` with the fence up; the mask of signals is not saved: the handlers block none. */
 #define GUARDED(self_, fault_, call_) \
     DrvGuard g; \

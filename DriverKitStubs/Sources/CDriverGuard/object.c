@@ -34,7 +34,8 @@ static int findText(struct dl_phdr_info *info, size_t size, void *found) {
     return 1;
 }
 
-void *drv_open(const char *path, const DrvDriver **driver, uintptr_t *textStart, uintptr_t *textEnd, char *why, size_t whySize) {
+void *drv_open(const char *path, const DrvDriver **driver, uint32_t *flags, uintptr_t *textStart, uintptr_t *textEnd, char *why,
+               size_t whySize) {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         snprintf(why, whySize, "%s", dlerror());
@@ -48,7 +49,9 @@ void *drv_open(const char *path, const DrvDriver **driver, uintptr_t *textStart,
         return NULL;
     }
     dl_iterate_phdr(findText, &text);
+    const uint32_t *said = dlsym(handle, DRV_FLAGS);
     *driver = found;
+    *flags = said ? *said : 0;
     *textStart = text.start;
     *textEnd = text.end;
     return handle;

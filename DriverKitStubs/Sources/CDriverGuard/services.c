@@ -210,6 +210,6 @@ void drv_self_init(DrvSelf *self, const DrvCalls *calls, void *owner, uint64_t b
             .deviceUnregister = deviceUnregister, .blockDone = blockDone, .charReady = ready, .ttyInput = ttyInput,
             .ttyReady = ready, .netInput = netInput, .query = query, .ttyMark = ttyMark,
         },
-        .calls = calls, .owner = owner, .textStart = 0, .textEnd = 0, .budget = budget,
+        .calls = calls, .owner = owner, .textStart = 0, .textEnd = 0, .budget = budget, .stack = 0,
     };
 }

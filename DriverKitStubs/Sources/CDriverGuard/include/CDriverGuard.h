@@ -38,6 +38,7 @@ typedef struct DrvSelf {
     void *owner;
     uintptr_t textStart, textEnd;   /* the driver's code */
     uint64_t budget;            /* nanoseconds that one call may take */
+    uintptr_t stack;            /* where the stack that its calls run on ends; 0: the caller's */
 } DrvSelf;
 
 typedef struct DrvFault {
@@ -48,6 +49,10 @@ typedef struct DrvFault {
 
 /* Fills in `self->services`. */
 void drv_self_init(DrvSelf *self, const DrvCalls *calls, void *owner, uint64_t budget);
+
+/* A stack of its own for all its calls. Not freed after a fault: it stays as it is. */
+int32_t drv_stack_make(DrvSelf *self);
+void drv_stack_free(DrvSelf *self);
 
 /* Calls of a driver; DRV_EIO and a fault where it did not come back by itself. */
 int32_t drv_call_probe(DrvSelf *self, int32_t (*fn)(const DrvServices *), DrvFault *fault);
@@ -79,8 +84,10 @@ int32_t drv_ops_size(DrvSelf *self, const void *ops, uint32_t *size, DrvFault *f
 /* Cuts off calls that are over their budget. The number of calls under way. */
 uint32_t drv_guard_sweep(void);
 
-/* dlopen, dlsym(DRV_ENTRY), and the text range; NULL and one line why. drv_close: nonzero where the object stays mapped. */
-void *drv_open(const char *path, const DrvDriver **driver, uintptr_t *textStart, uintptr_t *textEnd, char *why, size_t whySize);
+/* dlopen, dlsym(DRV_ENTRY), its DRV_FLAGS or 0, and the text range; NULL and one line why. drv_close: nonzero where the object stays
+ * mapped. */
+void *drv_open(const char *path, const DrvDriver **driver, uint32_t *flags, uintptr_t *textStart, uintptr_t *textEnd, char *why,
+               size_t whySize);
 int32_t drv_close(void *handle, uintptr_t text);
 /* The object's file name and the symbol at or before `pc`, as "file+offset (symbol+offset)". */
 void drv_symbol(uintptr_t pc, char *text, size_t size);

@@ -34,7 +34,10 @@ final class DriverInstance: @unchecked Sendable {
         own.pointee.textEnd = object.text.end
     }
 
-    deinit { own.deallocate() }
+    deinit {
+        drv_stack_free(own)
+        own.deallocate()
+    }
 
     var label: String { device.map { "\(object.name) at \($0.name)" } ?? object.name }
     var state: String { lock.with { failure ?? "ok" } }
@@ -50,7 +53,10 @@ final class DriverInstance: @unchecked Sendable {
             guard failure == nil else { return (DRV_EIO, []) }
             var fault = DrvFault()
             let result = body(own, instance, &fault)
-            if fault.signal != 0 { lockedFail(fault) }
+            if fault.signal != 0 {
+                own.pointee.stack = 0  // left as it is
+                lockedFail(fault)
+            }
             defer { later = [] }
             return (result, later)
         }
@@ -116,6 +122,7 @@ final class DriverInstance: @unchecked Sendable {
     // MARK: life
 
     func probe() -> Int32 {
+        if object.hasOwnStack, drv_stack_make(own) < 0 { return DRV_ENOMEM }
         guard let probe = object.driver.pointee.probe else { return DRV_OK }
         return call { own, _, fault in drv_call_probe(own, probe, &fault) }
     }

@@ -10,6 +10,8 @@ final class DriverObject: @unchecked Sendable {
     let path: String
     let driver: UnsafePointer<DrvDriver>
     let text: (start: UInt, end: UInt)
+    /// Its calls are on a stack of the instance's.
+    let hasOwnStack: Bool
     private let handle: UnsafeMutableRawPointer
     private let lock = Lock()
     private var list: [DriverInstance] = []
@@ -27,9 +29,10 @@ final class DriverObject: @unchecked Sendable {
     /// The object's note has been checked by who asks for it.
     init(_ path: String, _ server: DriverServer) throws(Problem) {
         var found: UnsafePointer<DrvDriver>?
-        var range: (UInt, UInt) = (0, 0)
+        var (range, flags): ((UInt, UInt), UInt32) = ((0, 0), 0)
         var why = [CChar](repeating: 0, count: 512)
-        guard let handle = drv_open(path, &found, &range.0, &range.1, &why, why.count), let driver = found else {
+        guard let handle = drv_open(path, &found, &flags, &range.0, &range.1, &why, why.count), let driver = found
+        else {
             let text = why.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
             throw Problem(code: ENOEXEC, description: text)
         }
@@ -38,6 +41,7 @@ final class DriverObject: @unchecked Sendable {
         self.driver = driver
         self.server = server
         text = (range.0, range.1)
+        hasOwnStack = flags & DRV_OWN_STACK != 0
         let file = path.split(separator: "/").last.map(String.init) ?? path
         func refuse(_ what: String) -> Problem {
             _ = drv_close(handle, 0)

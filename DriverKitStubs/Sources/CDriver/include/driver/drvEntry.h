@@ -31,8 +31,13 @@ typedef struct DrvDriver {
 } DrvDriver;
 
 #define DRV_ENTRY "drv_driver"
-#ifndef DRV_FRAMEWORK           /* drivers declare it visible; the framework looks it up by name */
+/* Optional, since 1.1: bits of what the framework has to know before it calls the driver. */
+#define DRV_FLAGS "drv_flags"
+#define DRV_OWN_STACK 1u        /* calls run on a stack of the instance's own, and a fault leaves that as it is: for code that must not
+                                 * be unwound, such as Swift's */
+#ifndef DRV_FRAMEWORK           /* drivers declare them visible; the framework looks them up by name */
 __attribute__((visibility("default"))) extern const DrvDriver drv_driver;
+__attribute__((visibility("default"))) extern const uint32_t drv_flags;
 #endif
 
 /* The note: owner "CHORUS", of the kind driver (chorus/knNote.h has the same layout). Once an object, at file scope. */

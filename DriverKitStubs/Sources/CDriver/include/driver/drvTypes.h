@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define DRV_ABI_MAJOR 1u
-#define DRV_ABI_MINOR 0u
+#define DRV_ABI_MINOR 1u
 
 /* Results: DRV_OK or more, or one of these. */
 #define DRV_OK 0

@@ -62,7 +62,7 @@ $(eval $(call package,MiXSocketManager,,libMiXSocketManager.so,Nucleus MiXFileMa
 $(eval $(call package,MiXProcessManager,,libMiXProcessManager.so,Nucleus MiXFileManager MiXDeviceManager DriverKitStubs MiXSocketManager))
 $(eval $(call package,Tools,chorus,,))
 # Tools uses headers of the others only.
-$(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/mix/*.h)
+$(STAMPS)/Tools: $(wildcard Nucleus/Sources/CChorus/include/*/*.h MiX*/Sources/C*/include/mix/*.h DriverKitStubs/Sources/C*/include/*/*.h)
 
 $(TREE)/lib/chorus-zygote: $(wildcard Nucleus/Zygote/* Nucleus/Sources/CMachine/include/*) | $(TREE)/lib
 	@echo "== zygote"

@@ -21,7 +21,7 @@ MISDEEDS = [
     ("garbage", "torture: its driver claims to have moved more than it was asked to"),
     ("double_done", "teach: ends a request that is not under way"), ("wild_free", "teach: frees memory that it does not have"),
     ("never_claims", "1000 interrupts in a row that nobody claimed: masked"), ("claims_all", "teach: claimed 10000 interrupts on line"),
-    ("leaks", " bytes of DMA memory, 1 interrupt handlers left behind, taken back"), ("abi_major", "built for ABI 9.0; needed: ABI 1.0"),
+    ("leaks", " bytes of DMA memory, 1 interrupt handlers left behind, taken back"), ("abi_major", "built for ABI 9.1; needed: ABI 1.0 to 1.1"),
     ("small_table", "has 8 bytes"), ("no_init", "has no init"), ("no_entry", "exports no drv_driver"),
     ("no_delete", "is marked NODELETE"), ("constructor", "has constructors or destructors"),
     ("undefined", "undefined symbol: no_such_function"), ("not_elf", "is not an ELF file"), ("truncated", "is truncated"),

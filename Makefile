@@ -39,7 +39,7 @@ BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
 BENCH_DRIVER := $(TREE)/lib/bench/driver.so
 
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/runtime $(ALL_DRIVERS) ## the relocatable tree build/
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/templates $(STAMPS)/runtime $(ALL_DRIVERS) ## the relocatable tree build/
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
 sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
@@ -120,6 +120,15 @@ $(STAMPS)/data: Makefile DriverKitStubs/chorus-driver.pc $(wildcard DriverKitStu
 		DriverKitStubs/chorus-driver.pc > $(TREE)/lib/pkgconfig/chorus-driver.pc
 	@touch $@
 
+# What `chorus new` makes folders of; the driver in Swift is the shipped one, under its author's name.
+$(STAMPS)/templates: $(wildcard Tools/Templates/driver/*/*) DriverKitStubs/Drivers/edu-swift/edu-swift.swift | $(STAMPS)
+	@rm -rf $(TREE)/templates
+	@mkdir -p $(TREE)/templates
+	@cp -r Tools/Templates/driver $(TREE)/templates/
+	@sed -e 's/edu-swift/@NAME@/g' -e 's|/dev/edu|/dev/@NAME@|g' -e 's/"edu", memory/"@NAME@", memory/' -e 's/ edu.c does$$//' -e '/^\/\/\/ the same in C\./s/ the same in C\.//' \
+		DriverKitStubs/Drivers/edu-swift/edu-swift.swift > $(TREE)/templates/driver/swift/driver.swift
+	@touch $@
+
 # Copies of the Swift runtime's objects that ours need.
 $(STAMPS)/runtime: $(PACKAGES:%=$(STAMPS)/%)
 	@Tools/bundle $(TREE)
@@ -135,7 +144,7 @@ build-file-manager: $(STAMPS)/MiXFileManager
 build-device-manager: $(STAMPS)/MiXDeviceManager
 build-socket-manager: $(STAMPS)/MiXSocketManager
 build-process-manager: $(STAMPS)/MiXProcessManager
-build-tools: $(STAMPS)/Tools $(STAMPS)/data
+build-tools: $(STAMPS)/Tools $(STAMPS)/data $(STAMPS)/templates
 build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER)
 build-driver-kit: $(STAMPS)/DriverKitStubs
 build-drivers: $(ALL_DRIVERS)
@@ -209,7 +218,7 @@ install: build ## into PREFIX (default /usr/local): PREFIX/lib/chorus and PREFIX
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
 	@rm -rf $(DESTDIR)$(PREFIX)/lib/chorus.new
 	@mkdir $(DESTDIR)$(PREFIX)/lib/chorus.new
-	@cp -a $(addprefix $(TREE)/,bin lib drivers manifests include) $(DESTDIR)$(PREFIX)/lib/chorus.new/
+	@cp -a $(addprefix $(TREE)/,bin lib drivers manifests include templates) $(DESTDIR)$(PREFIX)/lib/chorus.new/
 	@rm -rf $(DESTDIR)$(PREFIX)/lib/chorus && mv $(DESTDIR)$(PREFIX)/lib/chorus.new $(DESTDIR)$(PREFIX)/lib/chorus
 	@ln -sf ../lib/chorus/bin/chorus $(DESTDIR)$(PREFIX)/bin/chorus
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig

@@ -48,10 +48,10 @@ int32_t drv_call_output(DrvSelf *self, const DrvTtyOps *ops, void *instance, con
     OPS(RUN3, DrvTtyOps, output, instance, bytes, count);
 }
 int32_t drv_call_settings(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t baud, uint32_t cflag, DrvFault *fault) {
-    OPS(DrvTtyOps, settings, instance, baud, cflag);
+    OPS(RUN3, DrvTtyOps, settings, instance, baud, cflag);
 }
 int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint16_t *rows, uint16_t *columns, DrvFault *fault) {
-    OPS(DrvTtyOps, window, instance, rows, columns);
+    OPS(RUN3, DrvTtyOps, window, instance, rows, columns);
 }
 int32_t drv_call_pending(DrvSelf *self, const DrvTtyOps *ops, void *instance, DrvFault *fault) {
     OPS(DrvTtyOps, pending, instance);

@@ -10,6 +10,6 @@ struct ChorusCommand: ParsableCommand {
             RunCommand.self, BootCommand.self, CheckCommand.self, PsCommand.self, PortsCommand.self,
             InterruptsCommand.self,
             RegionsCommand.self, MoveCommand.self, DriversCommand.self, LoadCommand.self, UnloadCommand.self,
-            DeviceCommand.self, TraceCommand.self, BenchCommand.self,
+            DeviceCommand.self, TraceCommand.self, BenchCommand.self, NewCommand.self,
         ])
 }

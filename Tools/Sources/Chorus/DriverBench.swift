@@ -53,7 +53,7 @@ struct DriverBench {
 
     /// MiX in the nucleus, with a disk and devices that interrupt: one alone on its line, and four on one.
     private func manifest(_ home: Home) throws(LoadError) -> String {
-        let shipped = try BenchFolder.read(tree.manifest("mix"))
+        let shipped = try HostFile.read(tree.manifest("mix"))
         func teacher(_ name: String, _ line: Int) -> String {
             "[[device]]\nname = \"\(name)\"\nmodel = \"edu\"\nline = \(line)\n"
         }

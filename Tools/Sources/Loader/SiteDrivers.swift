@@ -6,7 +6,7 @@ import ObjectNote
 
 /// Drivers and devices of a running site: requests to the drivers' home (mix/mixDriver.h).
 extension Site {
-    /// Checks the object, and has it loaded. How many instances it made.
+    /// Checks the object, whatever its minor ABI number, and has it loaded. How many instances it made.
     @discardableResult
     func loadDriver(_ file: String, replace: Bool = false) throws(LoadError) -> Int {
         do throws(ObjectError) {

@@ -104,7 +104,7 @@ static void prepareThread(void) {
 
 void drv_enter(DrvGuard *g, DrvSelf *self) {
     if (__builtin_expect(!slot, 0)) prepareThread();
-    memset(&g->fault, 0, sizeof g->fault);
+    g->fault = (DrvFault){ 0 };
     g->self = self;
     g->outer = drv_current;
     g->until = now() + self->budget;
@@ -119,6 +119,8 @@ void drv_leave(DrvGuard *g, DrvFault *fault) {
     if (slot) atomic_store_explicit(&slot->until, g->outer ? g->outer->until : 0, memory_order_release);
     *fault = g->fault;
 }
+
+void *drv_owner(void) { return drv_current ? drv_current->self->owner : NULL; }
 
 uint32_t drv_guard_sweep(void) {
     uint32_t inside = 0;

@@ -87,6 +87,43 @@ private final class Setting: Sendable {
         #expect(setting.mapper.state.withLock { Array($0.bytes[169_998...]) } == [0, 0, 9, 9])
     }
 
+    @Test func lentMemoryIsTheCaches() throws {
+        let setting = Setting()
+        let segment = try setting.bench.site.openCache(setting.mapper.segment)
+        defer { setting.bench.site.closeCache(segment) }
+        let local = try #require(segment.local)
+        var got: [UInt8] = []
+        func look(_ at: UInt64, _ size: Int) throws -> Int {
+            try local.lending(at, size, write: false) { memory in
+                got = Array(memory)
+                return memory.count
+            }
+        }
+        #expect(try look(60_000, 10_000) == 10_000)
+        #expect(got == Array(Setting.bytes[60_000..<70_000]))
+        #expect(try look(163_000, 5000) == 900)
+        #expect(try look(163_900, 1) == 0)
+        #expect(setting.stat.dirty == 0)
+        let written = try local.lending(4090, 12, write: true) { memory in
+            memory.copyBytes(from: Array("across pages".utf8))
+            return memory.count
+        }
+        #expect(written == 12 && setting.stat.dirty == 8192)
+        // A flush waits for what is lent.
+        var jobs: [Job] = []
+        let job = try local.lending(4096, 10, write: true) { memory in
+            let job = setting.bench.start { setting.flush(K_LC_PUSH) }
+            usleep(20_000)
+            #expect(setting.mapper.count(KN_MPPUSHOUT) == 0)
+            memory[0] = 0x41
+            jobs.append(job)
+            return 1
+        }
+        #expect(job == 1)
+        for job in jobs { #expect(job.result() == K_OK) }
+        #expect(setting.mapper.state.withLock { Array($0.bytes[4090..<4102]) } == Array("acrossApages".utf8))
+    }
+
     @Test func whatIsTakenBackIsAskedForAgain() {
         let setting = Setting()
         _ = setting.client.write(setting.mapper.segment, 0, [42])

@@ -90,6 +90,25 @@ extension Nucleus {
         #expect(nucleus.eventDelete(&event) == K_OK)
     }
 
+    @Test func whoTriggersMayRunTheHandlers() {
+        let bench = Bench()
+        let nucleus = bench.actor().nucleus
+        let device = Device()
+        device.requests.store(2, ordering: .sequentiallyConsistent)
+        _ = nucleus.svIntrConnect(4, 0, Device.handler, device.cookie)
+        #expect(nucleus.svIntrTrigger(4, K_INTR_EDGE | K_INTR_LATER) == K_OK)
+        #expect(nucleus.line(4).pending == 1 && device.runs.load(ordering: .relaxed) == 0)
+        #expect(nucleus.svIntrTrigger(4, K_INTR_RUN) == K_OK)
+        #expect(device.runs.load(ordering: .relaxed) == 1 && nucleus.line(4).claimed == 1)
+        // Nothing is due, or masked: nobody runs.
+        #expect(nucleus.svIntrTrigger(4, K_INTR_RUN) == K_OK)
+        _ = nucleus.svIntrMask(4)
+        _ = nucleus.svIntrTrigger(4, K_INTR_EDGE | K_INTR_LATER)
+        _ = nucleus.svIntrTrigger(4, K_INTR_RUN)
+        #expect(device.runs.load(ordering: .relaxed) == 1)
+        #expect(nucleus.svIntrTrigger(4, K_INTR_RUN | K_INTR_LATER) == K_EINVAL)
+    }
+
     @Test func whatComesWhileMaskedWaits() {
         let bench = Bench()
         let nucleus = bench.actor().nucleus

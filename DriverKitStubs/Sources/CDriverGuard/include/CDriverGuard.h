@@ -81,6 +81,9 @@ int32_t drv_call_entropy(DrvSelf *self, const DrvEntropyOps *ops, void *instance
 /* Size that an ops table claims, read so that a bad pointer is a fault of the driver. */
 int32_t drv_ops_size(DrvSelf *self, const void *ops, uint32_t *size, DrvFault *fault);
 
+/* Whose call the thread is in; NULL: nobody's. */
+void *drv_owner(void);
+
 /* Cuts off calls that are over their budget. The number of calls under way. */
 uint32_t drv_guard_sweep(void);
 

@@ -4,9 +4,9 @@ import Glibc
 /// Bytes of a block device by requests of whole sectors.
 struct BlockDevice {
     let registration: Registration
-    private static let sector = 512
     /// Milliseconds that a request may take.
-    private static let patience: Int32 = 30_000
+    var patience: Int32 = 30_000
+    private static let sector = 512
     private static let mostAtOnce = 512
 
     /// In bytes; an error of the driver otherwise.
@@ -63,8 +63,9 @@ struct BlockDevice {
         guard offset < end else { return 0 }
         let total = Int(min(UInt64(wanted), end - offset))
         let most = geometry.maxSectors == 0 ? Self.mostAtOnce : Int(min(geometry.maxSectors, UInt32(Self.mostAtOnce)))
+        let needed = (Int(offset % UInt64(Self.sector)) + total + Self.sector - 1) / Self.sector
         // Page-aligned: a driver may hand it to its device as it is.
-        guard total > 0, let memory = aligned_alloc(4096, most * Self.sector + 4096) else {
+        guard total > 0, let memory = aligned_alloc(4096, (min(most, needed) * Self.sector + 4095) & ~4095) else {
             return total == 0 ? 0 : -Int64(ENOMEM)
         }
         var done = 0
@@ -112,7 +113,7 @@ struct BlockDevice {
     /// `buffer`: nil for what has no data.
     private func request(_ op: UInt32, _ span: Range<UInt64>, _ buffer: UnsafeMutableRawBufferPointer?) -> Int32 {
         // While the ring is full the driver says so; somebody else's request ends meanwhile.
-        for _ in 0..<15_000 {
+        for _ in 0..<patience / 2 {
             var begun: (id: UInt64, request: Registration.Request)?
             let result = registration.call(DrvBlockOps.self) { own, ops, instance, fault in
                 let made = registration.beginRequest()
@@ -129,7 +130,7 @@ struct BlockDevice {
                 registration.nucleus.threadDelay(2)
                 continue
             }
-            if request.wait(milliseconds: Self.patience) { return request.status }
+            if request.wait(milliseconds: patience) { return request.status }
             registration.dropRequest(id)
             return DRV_ETIMEOUT
         }

@@ -14,6 +14,8 @@ final class Registration: @unchecked Sendable {
     let nucleus: Nucleus
     /// Of a network device.
     let link: Link?
+    /// Of a block device.
+    let cache: BlockCache
     private let lock = Lock()
     private var state = State.new
     private var opens = 0
@@ -39,6 +41,7 @@ final class Registration: @unchecked Sendable {
         self.name = name
         self.nucleus = nucleus
         link = class_ == DRV_CLASS_NET ? Link() : nil
+        cache = BlockCache(nucleus)
     }
 
     static func isName(_ name: String) -> Bool {

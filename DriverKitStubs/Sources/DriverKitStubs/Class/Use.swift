@@ -1,3 +1,4 @@
+import CChorus
 import CDriverGuard
 import CMiXDriver
 import CMiXFile
@@ -10,8 +11,10 @@ extension DriverServer {
         case DRV_OPEN: return open(registration, &exchange)
         case DRV_CLOSE:
             registration.link?.close()
+            // The last one leaves nothing behind that is still to be written.
+            let result = registration.openCount == 1 ? registration.cache.flush() : K_OK
             registration.close()
-            return 0
+            return result < 0 ? -Int64(EIO) : 0
         default: break
         }
         switch registration.class_ {
@@ -35,6 +38,9 @@ extension DriverServer {
                 let writes = exchange.request.flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY)
                 if writes, geometry.flags & DRV_BLOCK_READONLY != 0 { return -Int64(EACCES) }
                 exchange.reply.size = geometry.sectors * 512
+                (exchange.reply.segUiHead, exchange.reply.segUiTail) = (portName.uiHead, portName.uiTail)
+                exchange.reply.segKeyHead = UInt32(truncatingIfNeeded: registration.handle >> 32)
+                exchange.reply.segKeyTail = UInt32(truncatingIfNeeded: registration.handle)
             }
         } else if let link = registration.link {
             let result = openLink(registration, link, &exchange)
@@ -53,14 +59,39 @@ extension DriverServer {
         case DRV_READ:
             let target = UnsafeMutableRawBufferPointer(
                 rebasing: exchange.room[..<min(exchange.room.count, Int(clamping: request.size))])
+            // Past the cache: what it has and the device has not comes first.
+            guard registration.cache.flush(range(request.offset, target.count)) >= 0 else { return -Int64(EIO) }
             let result = block.read(request.offset, target)
             exchange.replied = Int(max(0, result))
             return result
-        case DRV_WRITE: return block.write(request.offset, exchange.body)
-        case DRV_FLUSH: return block.flush()
-        case DRV_DISCARD: return block.discard(request.offset, request.size)
+        case DRV_WRITE:
+            return pastCache(registration, range(request.offset, exchange.body.count)) {
+                block.write(request.offset, exchange.body)
+            }
+        case DRV_FLUSH:
+            let code = request.flags & 1 != 0 ? registration.cache.invalidate() : registration.cache.flush()
+            let result = block.flush()
+            return code < 0 ? -Int64(EIO) : result
+        case DRV_DISCARD:
+            return pastCache(registration, range(request.offset, Int(clamping: request.size))) {
+                block.discard(request.offset, request.size)
+            }
         default: return -Int64(ENOTTY)
         }
+    }
+
+    private func range(_ offset: UInt64, _ size: Int) -> Range<UInt64> {
+        let start = min(offset, UInt64(Int64.max))
+        return start..<min(start + UInt64(size), UInt64(Int64.max))
+    }
+
+    /// Changes the device behind the cache's back, which forgets what it had, and what it is reading meanwhile.
+    private func pastCache(_ registration: Registration, _ range: Range<UInt64>, _ change: () -> Int64) -> Int64 {
+        if range.isEmpty { return change() }
+        guard registration.cache.invalidate(range) >= 0 else { return -Int64(EIO) }
+        let result = change()
+        registration.cache.invalidate(range)
+        return result
     }
 
     private func useChar(_ registration: Registration, _ exchange: inout Exchange) -> Int64 {

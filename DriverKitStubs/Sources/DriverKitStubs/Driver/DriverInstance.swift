@@ -19,6 +19,8 @@ final class DriverInstance: @unchecked Sendable {
     var ledger = Ledger()
     /// What must not be done while the driver is inside: done when it has left.
     private var later: [() -> Void] = []
+    /// A line that was raised in the call, to be served then.
+    private var raised: UInt32?
 
     /// Nanoseconds that one call may take.
     static let budget: UInt64 = 2_000_000_000
@@ -49,19 +51,35 @@ final class DriverInstance: @unchecked Sendable {
 
     /// Calls the driver. DRV_EIO once it has failed, and when it does.
     func call(_ body: (UnsafeMutablePointer<DrvSelf>, UnsafeMutableRawPointer?, inout DrvFault) -> Int32) -> Int32 {
-        let (result, work) = lock.with { () -> (Int32, [() -> Void]) in
-            guard failure == nil else { return (DRV_EIO, []) }
+        var work: [() -> Void] = []
+        var line: UInt32?
+        let result = lock.with { () -> Int32 in
+            guard failure == nil else { return DRV_EIO }
             var fault = DrvFault()
             let result = body(own, instance, &fault)
             if fault.signal != 0 {
                 own.pointee.stack = 0  // left as it is
                 lockedFail(fault)
             }
-            defer { later = [] }
-            return (result, later)
+            if !later.isEmpty { swap(&work, &later) }
+            swap(&line, &raised)
+            return result
         }
         for item in work { item() }
+        if let line { server.nucleus.svIntrTrigger(line, K_INTR_RUN) }
         return result
+    }
+
+    /// Whose call the thread is in, if it is in one.
+    static func current<Result>(_ body: (DriverInstance) -> Result) -> Result? {
+        drv_owner().map { Unmanaged<DriverInstance>.fromOpaque($0)._withUnsafeGuaranteedRef(body) }
+    }
+
+    /// Inside a call of the driver only: who made the call has the line served when it is over. False: it has another one to serve.
+    func serves(_ line: UInt32) -> Bool {
+        guard raised == nil || raised == line else { return false }
+        raised = line
+        return true
     }
 
     /// Inside a call of the driver only.

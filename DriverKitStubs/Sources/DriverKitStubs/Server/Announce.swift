@@ -15,6 +15,8 @@ extension DriverServer {
     func announceEnd(_ registration: Registration) {
         _ = call(DEV_DETACH, registration)
         if registration.link?.opener != nil { tell(DEV_READY, registration) }
+        // Nobody reads what is no longer there; what was not written is lost, and its writers have been or will be told.
+        registration.cache.invalidate()
     }
 
     /// The Device Manager's answer; 0 where there is none.

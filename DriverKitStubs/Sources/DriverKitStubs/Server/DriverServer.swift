@@ -17,7 +17,7 @@ final class DriverServer: @unchecked Sendable {
     private var registrations: [UInt64: Registration] = [:]
     private var lastHandle: UInt64 = 0
     private let cables = Cables()
-    private var lines: [UInt32: Int] = [:]
+    private var lines = [Int](repeating: 0, count: Int(K_INTRLINES))
     private let lineLock = Lock()
     /// One load or unload at a time.
     let changing = Lock()
@@ -142,6 +142,7 @@ final class DriverServer: @unchecked Sendable {
     }
 
     var port: KnPortLid { connection.withLock { $0.port } }
+    var portName: KnUniqueId { connection.withLock { $0.name } }
 
     func disconnect() {
         var made = connection.withLock { connection in
@@ -161,13 +162,17 @@ final class DriverServer: @unchecked Sendable {
 }
 
 extension DriverServer: BusHost {
-    /// A line is raised while any of its devices raises it.
+    /// A line is raised while any of its devices raises it. One that a driver's own call raises, as a device does that answers at once,
+    /// is handled by that very thread as soon as the driver has left: nobody has to be woken.
     func level(_ line: UInt32, _ raised: Bool) {
+        let isServed = raised ? DriverInstance.current { $0.serves(line) } ?? false : false
         lineLock.with {
-            let before = lines[line] ?? 0
+            let before = lines[Int(line)]
             let now = before + (raised ? 1 : -1)
-            lines[line] = now
-            if before == 0, now == 1 { nucleus.svIntrTrigger(line, K_INTR_RAISE) }
+            lines[Int(line)] = now
+            if before == 0, now == 1 {
+                nucleus.svIntrTrigger(line, isServed ? K_INTR_RAISE | K_INTR_LATER : K_INTR_RAISE)
+            }
             if before == 1, now == 0 { nucleus.svIntrTrigger(line, K_INTR_LOWER) }
         }
     }

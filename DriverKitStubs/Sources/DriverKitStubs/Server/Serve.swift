@@ -38,10 +38,15 @@ struct Exchange {
 let driverMessage: KnMsgHdl = { cookie, _, annex, body, bodySize, replyAnnex, replyBody, replySize in
     guard let cookie, let annex, let replyAnnex, let replySize else { return K_EINVAL }
     return Unmanaged<DriverServer>.fromOpaque(cookie)._withUnsafeGuaranteedRef { server in
+        let body = UnsafeRawBufferPointer(start: body, count: body == nil ? 0 : Int(bodySize))
+        let room = UnsafeMutableRawBufferPointer(
+            start: replyBody, count: replyBody == nil ? 0 : Int(replySize.pointee))
+        if DriverServer.isMapperRequest(annex.loadUnaligned(as: UInt32.self)) {
+            replySize.pointee = UInt32(server.map(annex, body, replyAnnex, room))
+            return K_OK
+        }
         var exchange = Exchange(
-            request: annex.loadUnaligned(as: MixObjRequest.self),
-            body: UnsafeRawBufferPointer(start: body, count: body == nil ? 0 : Int(bodySize)),
-            room: UnsafeMutableRawBufferPointer(start: replyBody, count: replyBody == nil ? 0 : Int(replySize.pointee)))
+            request: annex.loadUnaligned(as: MixObjRequest.self), body: body, room: room)
         exchange.reply.diag = server.serve(&exchange)
         replyAnnex.storeBytes(of: exchange.reply, as: MixObjReply.self)
         replySize.pointee = UInt32(exchange.replied)

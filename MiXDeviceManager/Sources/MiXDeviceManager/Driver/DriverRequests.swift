@@ -19,6 +19,12 @@ extension DeviceManager {
         reply.pointee.devMajor = device.node.major
         reply.pointee.devMinor = device.node.minor
         reply.pointee.ino = deviceKey(device.node.major, device.node.minor)
+        // By way of the site's cache of the device, unless that is not wanted (open(2), O_DIRECT).
+        if device.class_ == .block, exchange.request.pointee.flags & 0o40000 == 0 {
+            reply.pointee.size = answer.reply.size
+            (reply.pointee.segUiHead, reply.pointee.segUiTail) = (answer.reply.segUiHead, answer.reply.segUiTail)
+            (reply.pointee.segKeyHead, reply.pointee.segKeyTail) = (answer.reply.segKeyHead, answer.reply.segKeyTail)
+        }
         return 0
     }
 
@@ -116,7 +122,7 @@ extension DeviceManager {
         switch command {
         case 0x1268: return exchange.put(Int32(512))  // BLKSSZGET
         case 0x127b: return exchange.put(UInt32(512))  // BLKPBSZGET
-        case 0x1261: return driverCall(DRV_FLUSH, device).diag  // BLKFLSBUF
+        case 0x1261: return driverCall(DRV_FLUSH, device, flags: 1).diag  // BLKFLSBUF
         case 0x1260, 0x8008_1272:  // BLKGETSIZE in sectors, BLKGETSIZE64 in bytes
             let answer = driverCall(DRV_OPEN, device)
             guard answer.diag >= 0 else { return answer.diag }

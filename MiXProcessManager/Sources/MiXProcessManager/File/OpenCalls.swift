@@ -149,6 +149,11 @@ enum OpenCalls {
         var (reply, _) = try manager.objectCall(server, request)
         if reply.mode & FileMode.typeMask == 0 { reply.mode = node.mode }
         if reply.ino == 0 { reply.ino = node.ino }
+        if reply.mode & FileMode.typeMask == FileMode.block,
+            let file = BlockFile(cached: manager, server: Self.server(server, reply), reply: reply, flags: kept)
+        {
+            return file
+        }
         return RemoteObject(manager, server: Self.server(server, reply), reply: reply, flags: kept)
     }
 

@@ -130,7 +130,11 @@ struct SegmentData: Sendable {
     }
 
     private func write(_ call: Call, _ ranges: UserRanges, to start: Int64) throws(Errno) -> Int {
-        let room = try FileSizeLimit.room(call, at: start, wanted: ranges.total)
+        try write(call, ranges, to: start, room: FileSizeLimit.room(call, at: start, wanted: ranges.total))
+    }
+
+    /// Not more than `room` bytes.
+    func write(_ call: Call, _ ranges: UserRanges, to start: Int64, room: Int) throws(Errno) -> Int {
         var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: 0)
         var moved = 0
         for index in 0..<ranges.count where moved < room {
@@ -163,11 +167,15 @@ struct SegmentData: Sendable {
     /// From memory of ours.
     func write(_ call: Call, _ bytes: UnsafeRawBufferPointer, to start: Int64) throws(Errno) -> Int {
         let room = try FileSizeLimit.room(call, at: start, wanted: bytes.count)
-        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: VmSize(room))
-        let code = call.nucleus.sgWrite(&object, bytes.baseAddress, UInt32(room))
-        if code == K_ENOMEM { throw .ENOSPC }
-        try call.manager.check(code)
+        try write(call.manager, UnsafeRawBufferPointer(rebasing: bytes[..<room]), to: start)
         return room
+    }
+
+    func write(_ manager: ProcessManager, _ bytes: UnsafeRawBufferPointer, to start: Int64) throws(Errno) {
+        var object = KnObjDesc(dataObject: segment, startOffset: VmOffset(start), size: VmSize(bytes.count))
+        let code = manager.nucleus.sgWrite(&object, bytes.baseAddress, UInt32(bytes.count))
+        if code == K_ENOMEM { throw .ENOSPC }
+        try manager.check(code)
     }
 
     func seek(_ manager: ProcessManager, _ to: Int64, _ whence: Int32, _ offset: borrowing Mutex<Int64>) throws(Errno)

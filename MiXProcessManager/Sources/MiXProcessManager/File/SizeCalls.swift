@@ -75,7 +75,14 @@ enum SizeCalls {
         ),
         (74, "fsync", { (call) throws(Errno) in try sync(call, dataOnly: 0) }),
         (75, "fdatasync", { (call) throws(Errno) in try sync(call, dataOnly: 1) }),
-        (162, "sync", { (call) throws(Errno) in .zero }),
+        // It has no errors to tell (sync(2)): those are fsync's.
+        (
+            162, "sync",
+            { (call) throws(Errno) in
+                _ = call.nucleus.sgSyncAll()
+                return .zero
+            }
+        ),
         (
             306, "syncfs",
             { (call) throws(Errno) in

@@ -163,7 +163,12 @@ extension LinuxGuests {
     public func sgReadThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ to: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
-        if segment.local != nil || isPaged(guest, to, wanted) { return pagedRead(segment, object, thread, to, wanted) }
+        if let local = segment.local {
+            let done = lentRead(local, object, guest, to, wanted)
+            return done == wanted
+                ? Int32(done) : rest(done, object, wanted) { pagedRead(segment, $0, thread, to &+ UInt64(done), $1) }
+        }
+        if isPaged(guest, to, wanted) { return pagedRead(segment, object, thread, to, wanted) }
         return guest.commanded(else: K_EDEADACTOR) {
             var done = 0
             while done < wanted {
@@ -185,12 +190,23 @@ extension LinuxGuests {
         }
     }
 
+    /// What is left of a transfer, of which `done` bytes are moved, by another way.
+    private func rest(_ done: Int, _ object: KnObjDesc, _ wanted: Int, _ move: (KnObjDesc, Int) -> Int32) -> Int32 {
+        var object = object
+        object.startOffset += UInt64(done)
+        let more = move(object, wanted - done)
+        return more < 0 ? (done > 0 ? Int32(done) : more) : Int32(done) + more
+    }
+
     public func sgWriteThread(_ segment: Segment, _ object: KnObjDesc, _ thread: Thread, _ from: VmAddr) -> Int32 {
         guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
         let wanted = Int(min(object.size, UInt64(Int32.max)))
-        if segment.local != nil || isPaged(guest, from, wanted) {
-            return pagedWrite(segment, object, thread, from, wanted)
+        if let local = segment.local {
+            let done = lentWrite(local, object, guest, from, wanted)
+            return done == wanted
+                ? Int32(done) : rest(done, object, wanted) { pagedWrite(segment, $0, thread, from &+ UInt64(done), $1) }
         }
+        if isPaged(guest, from, wanted) { return pagedWrite(segment, object, thread, from, wanted) }
         return guest.commanded(else: K_EDEADACTOR) {
             if let here = prefetched(guest, from, wanted) {
                 return Int32(segment.write(object.startOffset, UnsafeRawBufferPointer(start: here, count: wanted)))

@@ -36,6 +36,7 @@ public final class LocalCache: @unchecked Sendable {
         var modified: (seconds: Int64, nanoseconds: Int64) = (0, 0)
         var writes: UInt64 = 0
         var counts = Counts()
+        var lent: LentMemory?
     }
     struct Counts {
         var pullIns: UInt64 = 0, pushOuts: UInt64 = 0, accesses: UInt64 = 0, failures: UInt64 = 0
@@ -47,6 +48,11 @@ public final class LocalCache: @unchecked Sendable {
         self.segcap = segcap
         self.lccap = lccap
         self.mapper = mapper
+    }
+
+    deinit {
+        let lent = state.withLock { $0.lent }
+        if let lent, lent.place != 0 { host.memoryUnmap(lent.place, lent.size, stays: false) }
     }
 
     /// Appends the calling thread to those who wait for the turn; with the lock held. Then `wait`.

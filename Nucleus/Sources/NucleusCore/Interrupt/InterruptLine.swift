@@ -77,17 +77,22 @@ final class InterruptLine: WorkItem, @unchecked Sendable {
 
     // MARK: triggers
 
-    func trigger(_ how: UInt32) throws(KnError) {
-        switch how {
+    func trigger(_ how: UInt32, _ actor: Actor) throws(KnError) {
+        switch how & ~K_INTR_LATER {
         case K_INTR_EDGE: word.bitwiseOr(Self.pending, ordering: .sequentiallyConsistent)
         case K_INTR_RAISE: word.bitwiseOr(Self.raised, ordering: .sequentiallyConsistent)
         case K_INTR_LOWER:
             word.bitwiseAnd(~Self.raised, ordering: .sequentiallyConsistent)
             return
+        case K_INTR_RUN where how == K_INTR_RUN:
+            if isDue, !scheduled.exchange(true, ordering: .sequentiallyConsistent) {
+                run(Thread.current(site, in: actor))
+            }
+            return
         default: throw .invalid
         }
         triggered.wrappingAdd(1, ordering: .relaxed)
-        schedule()
+        if how & K_INTR_LATER == 0 { schedule() }
     }
 
     func mask() { word.bitwiseOr(Self.masked, ordering: .sequentiallyConsistent) }

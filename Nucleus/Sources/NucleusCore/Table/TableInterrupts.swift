@@ -22,7 +22,7 @@ extension NucleusTable {
         }
         table.svIntrTrigger = { me, line, how in
             nucleusCall(me) { actor throws(KnError) in
-                try actor.interruptLine(line).trigger(how)
+                try actor.interruptLine(line).trigger(how, actor)
                 return K_OK
             }
         }

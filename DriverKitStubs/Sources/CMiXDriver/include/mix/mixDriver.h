@@ -20,11 +20,11 @@
 #define DRV_REPLACE 1u      /* of the driver of that name: its open devices wait for the new one */
 
 /* A registered device; arg[0] = its handle, from DEV_ATTACH or DRV_FIND. Calls may block while the device works. */
-#define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_* */
+#define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_*; block: seg* = the device as a mapper's segment */
 #define DRV_CLOSE 411u
 #define DRV_READ 412u       /* offset, size: body = data, diag = bytes; -EAGAIN: DEV_READY follows */
 #define DRV_WRITE 413u      /* offset, body: diag = bytes; -EAGAIN: DEV_READY follows. A tty: value[0] = bytes not on the line yet */
-#define DRV_FLUSH 414u
+#define DRV_FLUSH 414u      /* the site's cache of it too; flags 1: which is emptied */
 #define DRV_DISCARD 415u    /* offset, size */
 #define DRV_CONTROL 416u    /* arg[1] = command, body = in-struct, size = room: body = out-struct */
 #define DRV_TTY_SETTINGS 417u /* arg[1] = baud, arg[2] = c_cflag: value[0], value[1] = rows, columns of its window; 0: it has none */

@@ -38,7 +38,7 @@ extension LinuxTable {
         (159, "adjtimex", .full),
         (160, "setrlimit", .full),
         (161, "chroot", .full),
-        (162, "sync", .partial("returns at once")),
+        (162, "sync", .partial("block devices; files are written back by the host")),
         (163, "acct", .answers(.EPERM, "no process has CAP_SYS_PACCT")),
         (164, "settimeofday", .answers(.EPERM, "no process has CAP_SYS_TIME: the clock is the host's")),
         (165, "mount", .partial("overlay, host, tmpfs, proc, devfs; no bind mounts, no remount, no propagation")),

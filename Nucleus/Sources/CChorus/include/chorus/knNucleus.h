@@ -198,12 +198,13 @@ typedef struct KnNucleus {
 
     /* --- handlers --- */
     /* Privileged callers only. `handler` joins the line's handlers, best (lowest) priority first, and is asked until one
-     * claims the interrupt. Returns its number (> 0) on the line. Runs on a nucleus thread, never on a guest's. */
+     * claims the interrupt. Returns its number (> 0) on the line. Runs on a nucleus thread, never on a guest's; or on a
+     * server's, which asked for that by K_INTR_RUN. */
     int32_t (*svIntrConnect)(void *self, uint32_t line, int32_t priority, KnIntrHdl handler, void *cookie);
     /* Returns when the handler runs no more, but for a run that the caller itself is inside. */
     int32_t (*svIntrDisConnect)(void *self, uint32_t line, int32_t number);
     /* K_INTR_EDGE: one interrupt, coalesced with one that is still pending. K_INTR_RAISE: again and again until
-     * K_INTR_LOWER. What comes while the line is masked stays pending. */
+     * K_INTR_LOWER. What comes while the line is masked stays pending. K_INTR_RUN: see knTypes.h. */
     int32_t (*svIntrTrigger)(void *self, uint32_t line, uint32_t how);
     int32_t (*svIntrMask)(void *self, uint32_t line);
     int32_t (*svIntrUnMask)(void *self, uint32_t line);

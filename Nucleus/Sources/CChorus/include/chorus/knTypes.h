@@ -260,6 +260,8 @@ typedef struct KnThreadStat2 {
 #define K_INTR_EDGE 0u        /* svIntrTrigger */
 #define K_INTR_RAISE 1u
 #define K_INTR_LOWER 2u
+#define K_INTR_RUN 3u         /* the calling thread runs the handlers, if an interrupt is due and no other thread is at it */
+#define K_INTR_LATER 0x10u    /* with EDGE and RAISE: who triggers comes back with K_INTR_RUN */
 #define K_INTR_UNCLAIMEDMAX 1000u /* watermark of a line until svIntrWatch sets another */
 typedef struct KnIntrStat {   /* one line as svIntrStat lists it */
     uint32_t line, handlers, masked, pending;

@@ -13,9 +13,17 @@
 
 __thread DrvGuard *drv_current __attribute__((tls_model("initial-exec")));
 
-/* Threads that are inside drivers: the sweeper looks at these. */
+/* Threads that are inside drivers: the sweeper looks at these, and takes the time of those that it finds in the same call again. */
 #define SLOTS 256
-typedef struct Slot { _Atomic(int) used; _Atomic(uint64_t) until; pthread_t thread; } Slot;
+typedef struct Slot {
+    _Atomic(int) used;
+    _Atomic(uint64_t) call;     /* its number; 0: outside */
+    _Atomic(uint64_t) late;     /* the number of a call that is to be cut off */
+    uint64_t calls;             /* so many so far; the thread's own */
+    pthread_t thread;
+    uint64_t seen, since;       /* the sweeper's: a call, and when it saw it first */
+    _Atomic(uint64_t) budget;
+} Slot;
 static Slot slots[SLOTS];
 static __thread Slot *slot __attribute__((tls_model("initial-exec")));
 
@@ -61,7 +69,7 @@ static void onLate(int signal, siginfo_t *info, void *context) {
     (void)info;
     DrvGuard *g = drv_current;
     uintptr_t pc = programCounter(context);
-    if (g && g->armed && now() >= g->until && pc >= g->self->textStart && pc < g->self->textEnd) unwind(g, DRV_LATE, 0, pc);
+    if (g && g->armed && slot && atomic_load(&slot->late) == g->call && pc >= g->self->textStart && pc < g->self->textEnd) unwind(g, DRV_LATE, 0, pc);
 }
 
 static void threadEnds(void *stack) {
@@ -96,7 +104,8 @@ static void prepareThread(void) {
         int free = 0;
         if (atomic_compare_exchange_strong(&slots[i].used, &free, 1)) {
             slots[i].thread = pthread_self();
-            atomic_store(&slots[i].until, 0);
+            atomic_store(&slots[i].call, 0);
+            atomic_store(&slots[i].late, 0);
             slot = &slots[i];
         }
     }
@@ -107,16 +116,18 @@ void drv_enter(DrvGuard *g, DrvSelf *self) {
     g->fault = (DrvFault){ 0 };
     g->self = self;
     g->outer = drv_current;
-    g->until = now() + self->budget;
     g->armed = 0;
     drv_current = g;
-    if (slot) atomic_store_explicit(&slot->until, g->until, memory_order_release);
+    g->call = slot ? ++slot->calls : 0;
+    if (!slot) return;
+    atomic_store_explicit(&slot->budget, self->budget, memory_order_relaxed);
+    atomic_store_explicit(&slot->call, g->call, memory_order_release);
 }
 
 void drv_leave(DrvGuard *g, DrvFault *fault) {
     g->armed = 0;
     drv_current = g->outer;
-    if (slot) atomic_store_explicit(&slot->until, g->outer ? g->outer->until : 0, memory_order_release);
+    if (slot) atomic_store_explicit(&slot->call, g->outer ? g->outer->call : 0, memory_order_release);
     *fault = g->fault;
 }
 
@@ -126,10 +137,17 @@ uint32_t drv_guard_sweep(void) {
     uint32_t inside = 0;
     uint64_t time = now();
     for (int i = 0; i < SLOTS; i++) {
-        uint64_t until = atomic_load_explicit(&slots[i].until, memory_order_acquire);
-        if (!atomic_load(&slots[i].used) || until == 0) continue;
+        Slot *s = &slots[i];
+        uint64_t call = atomic_load_explicit(&s->call, memory_order_acquire);
+        if (!atomic_load(&s->used) || call == 0) continue;
         inside++;
-        if (time >= until) pthread_kill(slots[i].thread, SIG_LATE);
+        if (call != s->seen) {
+            s->seen = call;
+            s->since = time;
+        } else if (time - s->since >= atomic_load_explicit(&s->budget, memory_order_relaxed)) {
+            atomic_store(&s->late, call);
+            pthread_kill(s->thread, SIG_LATE);
+        }
     }
     return inside;
 }

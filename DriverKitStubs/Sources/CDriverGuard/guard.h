@@ -9,7 +9,7 @@ typedef struct DrvGuard {       /* one call into a driver, on the stack of who m
     DrvSelf *self;
     struct DrvGuard *outer;
     DrvFault fault;
-    uint64_t until;
+    uint64_t call;              /* its number among those of the thread */
     volatile int armed;
 } DrvGuard;
 

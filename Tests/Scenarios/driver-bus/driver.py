@@ -75,7 +75,7 @@ for privilege in ("supervisor", "user"):
     mine = mine[mine.index("store32 0x008 0x5"):] if "store32 0x008 0x5" in mine else mine
     check("registers, the line, in their order", mine[:6] == ["store32 0x008 0x5", "line 5 raised", "load32 0x024 = 0x1", "store32 0x064 0x1",
                                                             "line 5 lowered", "load32 0x008 = 0x78"], mine)
-    status, out, errors, said = traced(shell, "dd if=/dev/disk0 of=/dev/null bs=1k count=1 2>/dev/null")
+    status, out, errors, said = traced(shell, "dd if=/dev/disk0 of=/dev/null bs=1k count=1 iflag=direct 2>/dev/null")
     rows = [row.split(" ", 2)[2] for row in out.splitlines() if " disk0 " in row]
     check("DMA", any(re.match(r"DMA writes 0x\w+ 1024 B$", row) for row in rows) and any(re.match(r"DMA reads 0x\w+ 16 B$", row) for row in rows), rows)
     shell.device("fail", "disk1", "seed:1,read-error:1000")
@@ -88,7 +88,7 @@ for privilege in ("supervisor", "user"):
     done = tool("trace", "--bus", "--seconds", "0.5", shell.name)
     check("--seconds", done.status == 0 and not done.err and 0.4 < time.monotonic() - began < 10, done)
     shell.ask("bus-trace", "text", "now")
-    shell("dd if=/dev/disk1 of=/dev/null bs=512 count=1000 2>/dev/null")
+    shell("dd if=/dev/disk1 of=/dev/null bs=512 count=1000 iflag=direct 2>/dev/null")
     numbers = shell.ask("bus-trace", "text", "1").split("\n")[0].split()
     check("what is not fetched in time is counted", len(numbers) == 2 and int(numbers[1]) > 0, numbers)
     shell.ask("bus-trace", "end")
@@ -105,7 +105,7 @@ for privilege in ("supervisor", "user"):
     check("chorus device counts it", re.search(r"^teach .*stuck-interrupt [1-9]", shell.ask("devices"), re.M), shell.ask("devices"))
     check("the others go on without", (said := all_work(shell)) == WORKS, said)
     began = time.monotonic()
-    shell("dd if=/dev/disk0 of=/dev/null bs=4k count=100 2>/dev/null")
+    shell("dd if=/dev/disk0 of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null")
     check("and not slowly", (took := time.monotonic() - began) < 2, took)
     shell.chorus("interrupts", "--unmask", "5")
     check("unmasked it is masked again, since nothing has changed", until(lambda: line(shell, 5)[3] >= 2 and line(shell, 5)[0].startswith("masked")), line(shell, 5))
@@ -140,7 +140,7 @@ for privilege in ("supervisor", "user"):
     for count in range(0, 40, 1 if privilege == "supervisor" else 4):
         said = shell.ask("device-remove", "disk1", "asked")
         said += shell.ask("device-add", "disk1", "virtio-blk", "size=65536", "line=6", f"faults=remove-after:{count}")
-        shell("dd if=/dev/disk1 of=/dev/null bs=512 count=8 2>/dev/null; dd if=/dev/zero of=/dev/disk1 bs=512 count=8 2>/dev/null")
+        shell("dd if=/dev/disk1 of=/dev/null bs=512 count=8 iflag=direct 2>/dev/null; dd if=/dev/zero of=/dev/disk1 bs=512 count=8 oflag=direct 2>/dev/null")
         if said != "removedadded" or not until(lambda: re.search(r"^disk1 .*removed", shell.ask("devices"), re.M)):
             wrong.append((count, said, shell.ask("devices")))
             break
@@ -149,7 +149,7 @@ for privilege in ("supervisor", "user"):
     said = shell.ask("device-add", "disk1", "virtio-blk", "size=65536", "line=6") + shell("blockdev --getsize64 /dev/disk1")
     check("plugged in again it serves", said == "added65536\n== 0", said)
     shell.device("fail", "disk1", "seed:5,surprise-removal:200")
-    shell("dd if=/dev/disk1 of=/dev/null bs=512 count=100 2>/dev/null")
+    shell("dd if=/dev/disk1 of=/dev/null bs=512 count=100 iflag=direct 2>/dev/null")
     check("by chance too", until(lambda: re.search(r"^disk1 .*removed.*surprise-removal 1", shell.ask("devices"), re.M)), shell.ask("devices"))
     check("the line's devices work still", (said := all_work(shell)) == WORKS, said)
     check("the site ends", (status := shell.site.end()) == 0, status)

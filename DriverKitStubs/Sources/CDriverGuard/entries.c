@@ -54,13 +54,13 @@ int32_t drv_call_window(DrvSelf *self, const DrvTtyOps *ops, void *instance, uin
     OPS(RUN3, DrvTtyOps, window, instance, rows, columns);
 }
 int32_t drv_call_pending(DrvSelf *self, const DrvTtyOps *ops, void *instance, DrvFault *fault) {
-    OPS(DrvTtyOps, pending, instance);
+    OPS(RUN1, DrvTtyOps, pending, instance);
 }
 int32_t drv_call_modem(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t set, uint32_t clear, DrvFault *fault) {
-    OPS(DrvTtyOps, modem, instance, set, clear);
+    OPS(RUN3, DrvTtyOps, modem, instance, set, clear);
 }
 int32_t drv_call_break(DrvSelf *self, const DrvTtyOps *ops, void *instance, uint32_t on, DrvFault *fault) {
-    OPS(DrvTtyOps, sendBreak, instance, on);
+    OPS(RUN2, DrvTtyOps, sendBreak, instance, on);
 }
 int32_t drv_call_net_info(DrvSelf *self, const DrvNetOps *ops, void *instance, DrvNetInfo *info, DrvFault *fault) {
     OPS(RUN2, DrvNetOps, info, instance, info);

@@ -12,12 +12,18 @@ from sitelib import SCRATCH, check, finish, tool, until
 # Everything on one line, and a second disk beside it.
 BUS = devices(("disk0", "virtio-blk", {"size": "1MiB", "line": 5}), ("ttyS0", "uart16550", {"line": 5}),
               ("teach", "edu", {"line": 5}), ("rng0", "virtio-rng", {"line": 5}), ("disk1", "virtio-blk", {"size": "1MiB", "line": 6}))
-DRIVERS = ["virtio-blk", "virtio-rng", "uart16550", "edu"]
+DRIVERS = ["virtio-blk", "virtio-rng", "uart16550", "edu", "rtc", "virtio-net", "virtio-console"]
 # What each device of the line does, for the shell; each prints one word.
 DISK = "dd if=/dev/urandom of=/tmp/d bs=4k count=32 2>/dev/null; dd if=/tmp/d of=/dev/disk0 bs=4k 2>/dev/null; dd if=/dev/disk0 bs=4k count=32 2>/dev/null | cmp - /tmp/d && echo disk"
 EDU = "exec 5<>/dev/edu; for i in 1 2 3 4 5 6 7 8; do echo 6 >&5; read -r n <&5; [ $n = 720 ] || echo bad $n; done; exec 5>&-; echo edu"
 UART = "stty -F /dev/ttyS0 raw -echo; (sleep 0.1; for i in 1 2 3 4 5 6 7 8; do echo hello; done > /dev/ttyS0) & head -n 8 /dev/ttyS0 | grep -c hello; wait"
 RNG = "dd if=/dev/hwrng bs=512 count=4 2>/dev/null | wc -c"
+MODELS = {  # and what uses a device x0 of theirs; not the shell itself, whose terminal it would become
+    "virtio-blk": "dd if=/dev/x0 bs=512 count=4", "virtio-rng": "head -c 64 /dev/hwrng", "uart16550": "echo hello | dd of=/dev/x0",
+    "rtc": "hwclock -r -u -f /dev/rtc0", "edu": "echo 5 > /dev/edu", "virtio-net": "", "virtio-console": "echo hello | dd of=/dev/x0",
+}
+# Whoever opens a node that is not there makes a file.
+GONE = "for n in x0 edu; do [ ! -f /dev/$n ] || rm /dev/$n; done; ls /dev | grep -qE '^(x0|edu|hwrng|rtc0)$' || echo gone"
 WORKS = "disk\nedu\n8\n2048\n== 0"
 
 
@@ -136,15 +142,6 @@ for privilege in ("supervisor", "user"):
     check("pulled out under I/O, users get an error", "== 0" in said and "200+0" not in said, said)
     check("chorus device says so", until(lambda: re.search(r"^disk1 .*removed", shell.ask("devices"), re.M)) and "disk1: pulled out" in shell.log, shell.ask("devices"))
     check("the node is gone", until(lambda: shell("test -e /dev/disk1") == "== 1"))
-    wrong = []
-    for count in range(0, 40, 1 if privilege == "supervisor" else 4):
-        said = shell.ask("device-remove", "disk1", "asked")
-        said += shell.ask("device-add", "disk1", "virtio-blk", "size=65536", "line=6", f"faults=remove-after:{count}")
-        shell("dd if=/dev/disk1 of=/dev/null bs=512 count=8 iflag=direct 2>/dev/null; dd if=/dev/zero of=/dev/disk1 bs=512 count=8 oflag=direct 2>/dev/null")
-        if said != "removedadded" or not until(lambda: re.search(r"^disk1 .*removed", shell.ask("devices"), re.M)):
-            wrong.append((count, said, shell.ask("devices")))
-            break
-    check("at any access", not wrong, wrong)
     shell.ask("device-remove", "disk1", "asked")
     said = shell.ask("device-add", "disk1", "virtio-blk", "size=65536", "line=6") + shell("blockdev --getsize64 /dev/disk1")
     check("plugged in again it serves", said == "added65536\n== 0", said)
@@ -152,5 +149,21 @@ for privilege in ("supervisor", "user"):
     shell("dd if=/dev/disk1 of=/dev/null bs=512 count=100 iflag=direct 2>/dev/null")
     check("by chance too", until(lambda: re.search(r"^disk1 .*removed.*surprise-removal 1", shell.ask("devices"), re.M)), shell.ask("devices"))
     check("the line's devices work still", (said := all_work(shell)) == WORKS, said)
+
+    # Every model, at any access of its driver.
+    for name in ("disk0", "ttyS0", "teach", "rng0", "disk1"):
+        shell.ask("device-remove", name, "surprise")
+    wrong = []
+    for model, use in MODELS.items():
+        for count in range(0, 48, 5 if privilege == "supervisor" else 9):
+            said = shell.ask("device-add", "x0", model, *(["size=65536"] if "blk" in model else []), f"faults=remove-after:{count}")
+            if use:
+                shell(f"({use}) > /dev/null 2>&1")
+            said += shell.ask("device-remove", "x0", "surprise")
+            if said != "addedremoved" or not until(lambda: shell(GONE) == "gone\n== 0"):
+                wrong.append((model, count, said, shell("ls /dev")))
+    check("every model at any access of its driver", not wrong, wrong[:3])
+    rows = [re.split(r"  +", row) for row in shell.ask("drivers").splitlines()[1:]]
+    check("which all wait for the next device", len(rows) == 7 and all(row[-1] == "no device" for row in rows) and "refuses" not in shell.log, rows)
     check("the site ends", (status := shell.site.end()) == 0, status)
 finish()

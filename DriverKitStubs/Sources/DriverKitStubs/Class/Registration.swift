@@ -16,6 +16,7 @@ final class Registration: @unchecked Sendable {
     let link: Link?
     /// Of a block device.
     let cache: BlockCache
+    let announcement = Announcement()
     private let lock = Lock()
     private var state = State.new
     private var opens = 0

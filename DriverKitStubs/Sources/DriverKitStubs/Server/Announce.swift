@@ -3,17 +3,21 @@ import CChorus
 import CDriverGuard
 import CMiXDriver
 import CMiXFile
+import SimulatedBus
 
 /// What the Device Manager is told: it makes the nodes. Never inside a call of a driver.
 extension DriverServer {
     func announce(_ registration: Registration, isNew: Bool) {
         guard isNew else { return tell(DEV_READY, registration) }
-        let result = call(DEV_ATTACH, registration, body: Array(registration.name.utf8) + [0])
-        if result < 0 { nucleus.sysLog(1, "\(registration.name): the Device Manager refuses it with errno \(-result)") }
+        let result = registration.announcement.begins {
+            call(DEV_ATTACH, registration, body: Array(registration.name.utf8) + [0])
+        }
+        guard let result, result < 0 else { return }
+        nucleus.sysLog(1, "\(registration.name): the Device Manager refuses it with errno \(-result)")
     }
 
     func announceEnd(_ registration: Registration) {
-        _ = call(DEV_DETACH, registration)
+        registration.announcement.ends { _ = call(DEV_DETACH, registration) }
         if registration.link?.opener != nil { tell(DEV_READY, registration) }
         // Nobody reads what is no longer there; what was not written is lost, and its writers have been or will be told.
         registration.cache.invalidate()
@@ -63,5 +67,29 @@ extension DriverServer {
         annex.value.arg.0 = registration.handle
         annex.value.arg.1 = UInt64(registration.class_)
         return annex
+    }
+}
+
+/// That a device is there, and that it is gone, are told in this order, whoever is faster: one that has ended does not begin.
+final class Announcement: @unchecked Sendable {
+    // Sendable: what changes is behind the lock, which is held while the Device Manager answers, and inside no other.
+    private let lock = Lock()
+    private var hasBegun = false
+    private var hasEnded = false
+
+    /// nil: it has ended.
+    func begins(_ tell: () -> Int64) -> Int64? {
+        lock.with {
+            guard !hasEnded else { return nil }
+            hasBegun = true
+            return tell()
+        }
+    }
+
+    func ends(_ tell: () -> Void) {
+        lock.with {
+            if hasBegun, !hasEnded { tell() }
+            hasEnded = true
+        }
     }
 }

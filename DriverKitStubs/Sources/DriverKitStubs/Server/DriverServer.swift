@@ -66,7 +66,8 @@ final class DriverServer: @unchecked Sendable {
                 forget(device)
                 throw error
             }
-            offer(device)
+            // One that is pulled out at once goes when its driver has come.
+            changing.with { offer(device) }
             return .success(device)
         } catch {
             return .failure(error)

@@ -7,6 +7,7 @@
 #include "differ-memory.h"
 #include "differ-signals.h"
 #include "differ-processes.h"
+#include "differ-ipc.h"
 
 #define STEPS 60
 
@@ -50,10 +51,10 @@ static void sequence(uint64_t seed) {
     state = seed * 0x9e3779b97f4a7c15ull | 1;
     hash = 0xcbf29ce484222325ull;
     umask(022);
-    void (*const fields[])(void) = {namesStep, filesStep, descriptorsStep, memoryStep, signalsStep, processesStep};
+    void (*const fields[])(void) = {namesStep, filesStep, descriptorsStep, memoryStep, signalsStep, processesStep, ipcStep};
     for (int i = 0; i < 8; i++) draw();
     /* A sequence keeps to two fields most of the time: depth rather than breadth. */
-    unsigned main = pick(6), other = pick(6);
+    unsigned main = pick(7), other = pick(7);
     /* Something to begin with, so that not everything meets EBADF and ENOENT. */
     CALL(SYS_mkdir, "d", 0755);
     if (pick(2)) CALL(SYS_mkdir, "e", 0755);
@@ -61,11 +62,12 @@ static void sequence(uint64_t seed) {
         CALL(SYS_open, i == 1 ? "a" : i == 2 ? "d/a" : "b", (pick(4) ? O_RDWR : O_RDWR | O_APPEND) | O_CREAT | O_NONBLOCK, 0644);
     if (pick(3) == 0) CALL(SYS_pipe2, (int[2]){0, 0}, O_NONBLOCK);
     for (int step = 0; step < STEPS; step++) {
-        unsigned field = pick(5) ? main : pick(2) ? other : pick(6);
+        unsigned field = pick(5) ? main : pick(2) ? other : pick(7);
         fields[field]();
     }
     namesEnd();
     descriptorsEnd();
+    ipcEnd();
     say("%llu %016llx", (unsigned long long)seed, (unsigned long long)hash);
 }
 

@@ -36,4 +36,5 @@ void descriptorsStep(void);
 void memoryStep(void);
 void signalsStep(void);
 void processesStep(void);
+void ipcStep(void);
 #endif

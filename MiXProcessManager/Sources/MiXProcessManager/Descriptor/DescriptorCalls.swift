@@ -56,12 +56,7 @@ enum DescriptorCalls {
         let (unshare, mark): (UInt32, UInt32) = (2, 4)
         let flags = call.uint(2)
         if flags & ~(unshare | mark) != 0 || call.uint(0) > call.uint(1) { throw .EINVAL }
-        if flags & unshare != 0 {
-            let (shared, users) = (call.process.files, call.process.fileUsers)
-            call.process.files = shared.fork()
-            call.process.fileUsers = UserCount()
-            if users.drop() { shared.closeAll() }
-        }
+        if flags & unshare != 0 { call.ownDescriptors() }
         call.process.files.closeRange(Int(call.uint(0)), Int(call.uint(1)), mark: flags & mark != 0)
         return .zero
     }

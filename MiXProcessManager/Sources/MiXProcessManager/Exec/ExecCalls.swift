@@ -117,6 +117,8 @@ extension ProcessManager {
             process.exitSignal = Signal.chld
             process.deathSignal = 0
             process.usesBarriers = false
+            process.personality = Personality.afterExec(
+                process.personality, changesIdentity: plan.newUid != nil || plan.newGid != nil)
             process.dumpable = plan.newUid == nil && plan.newGid == nil
             process.credentials.exec(uid: plan.newUid, gid: plan.newGid)
             let base = plan.path.split(separator: 0x2f).last ?? []

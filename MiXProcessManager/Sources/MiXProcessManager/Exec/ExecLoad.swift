@@ -14,7 +14,7 @@ extension ProcessManager {
 
         var bias: UInt64 = 0
         if plan.image.isPositionIndependent {
-            let base = 0x5555_5555_4000 + (random(UInt64.self) & 0xf_ffff) * AddressSpace.page
+            let base = 0x5555_5555_4000 + scatter(process, 0xf_ffff)
             bias = base - plan.image.lowest
         }
         try loader.map(plan.image, plan.file, bias: bias)
@@ -79,13 +79,18 @@ extension ProcessManager {
         return bytes
     }
 
+    /// Where things lie is not to be guessed: a random number of pages, unless ADDR_NO_RANDOMIZE says none.
+    private func scatter(_ process: Process, _ most: UInt64) -> UInt64 {
+        process.personality & Personality.noRandomize != 0 ? 0 : (random(UInt64.self) & most) * AddressSpace.page
+    }
+
     private func layOut(_ space: AddressSpace, _ process: Process) {
         let page = AddressSpace.page
         let soft = process.limits[.stack].soft
         let stackSize = AddressSpace.pageDown(min(max(soft, 128 << 10), 64 << 20))
-        space.stackTop = AddressSpace.highest - (random(UInt64.self) & 0xfff) * page - page
+        space.stackTop = AddressSpace.highest - scatter(process, 0xfff) - page
         space.stackBottom = space.stackTop - stackSize
-        space.mmapTop = space.stackBottom - (random(UInt64.self) & 0xffff) * page - (1 << 20)
+        space.mmapTop = space.stackBottom - scatter(process, 0xffff) - (1 << 20)
     }
 
     /// The nucleus publishes the vDSO of the address space as a region it marks so; 0 where there is none.

@@ -13,13 +13,16 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
     private let sealSet: Atomic<UInt32>
     private let created: timespec
 
-    init(_ manager: ProcessManager, name: [UInt8], sealable: Bool, cred: MixCred) throws(Errno) {
+    private let permissions: UInt32
+
+    init(_ manager: ProcessManager, name: [UInt8], seals: UInt32, permissions: UInt32, cred: MixCred) throws(Errno) {
         var segment = KnCap()
         try manager.check(manager.nucleus.sgCreate("memfd", 0, &segment))
         data = SegmentData(segment: segment, lock: Lock())
         self.name = name
         owner = cred
-        sealSet = Atomic(sealable ? 0 : Seal.seal)
+        sealSet = Atomic(seals)
+        self.permissions = permissions
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         created = now
@@ -31,7 +34,7 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
         manager.nucleus.sgRelease(&segment)
     }
 
-    override var mode: UInt32 { FileMode.regular | 0o777 }
+    override var mode: UInt32 { FileMode.regular | permissions }
     override var position: Int64 { offset.withLock { $0 } }
 
     override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
@@ -105,14 +108,29 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
         static let grow: UInt32 = 4
         static let write: UInt32 = 8
         static let futureWrite: UInt32 = 16
+        static let execute: UInt32 = 32
     }
 
     var seals: UInt32 { sealSet.load(ordering: .relaxed) }
 
     func addSeals(_ more: UInt32) throws(Errno) {
-        if more & ~31 != 0 { throw .EINVAL }
+        if more & ~63 != 0 { throw .EINVAL }
         if seals & Seal.seal != 0 { throw .EPERM }
-        sealSet.bitwiseOr(more, ordering: .relaxed)
+        if more & Seal.write != 0, seals & Seal.write == 0, isMappedShared { throw .EBUSY }
+        // What is never to become executable, or always was, is not written any more.
+        let all = more & Seal.execute != 0 && mode & 0o111 != 0 ? more | 0x1e : more
+        sealSet.bitwiseOr(all, ordering: .relaxed)
+    }
+
+    /// No shared mapping of it may be writable.
+    var isWriteSealed: Bool { seals & (Seal.write | Seal.futureWrite) != 0 }
+
+    private var isMappedShared: Bool {
+        guard let mapping else { return false }
+        return manager.tree.withLock({ Array(manager.processes.values) }).contains { process in
+            let space = process.memory
+            return space.lock.withLock { space.map.areas.contains { $0.file === mapping && $0.isShared } }
+        }
     }
 
     // MARK: memfd_create
@@ -120,9 +138,15 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
     static let table: [(Int, String, SystemCallHandler)] = [(319, "memfd_create", create)]
 
     @Sendable private static func create(_ call: Call) throws(Errno) -> Outcome {
-        let (closeOnExec, sealing): (UInt32, UInt32) = (1, 2)
-        // MFD_NOEXEC_SEAL 8 and MFD_EXEC 16 change nothing here; huge pages (4) are the nucleus' business.
-        if call.uint(1) & ~31 & 0xffff != 0 { throw .EINVAL }
+        let (closeOnExec, sealing, hugePages, noExecute, executable): (UInt32, UInt32, UInt32, UInt32, UInt32) = (
+            1, 2, 4, 8, 16
+        )
+        let flags = call.uint(1)
+        let sizes: UInt32 = flags & hugePages == 0 ? 0 : 0xfc00_0000
+        guard flags & ~(0x1f | sizes) == 0, flags & (noExecute | executable) != noExecute | executable else {
+            throw .EINVAL
+        }
+        if flags & hugePages != 0 { throw .ENOSYS }  // as without CONFIG_HUGETLBFS
         let name: [UInt8]
         do {
             name = try call.copyString(call[0], limit: 250)
@@ -130,7 +154,9 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
             throw error == .ENAMETOOLONG ? .EINVAL : error
         }
         let file = try MemoryFile(
-            call.manager, name: name, sealable: call.uint(1) & sealing != 0, cred: call.process.mixCred())
-        return .done(value: try call.install(file, closeOnExec: call.uint(1) & closeOnExec != 0))
+            call.manager, name: name,
+            seals: flags & noExecute != 0 ? Seal.execute : flags & sealing != 0 ? 0 : Seal.seal,
+            permissions: flags & noExecute != 0 ? 0o666 : 0o777, cred: call.process.mixCred())
+        return .done(value: try call.install(file, closeOnExec: flags & closeOnExec != 0))
     }
 }

@@ -100,12 +100,15 @@ enum SizeCalls {
     ]
 
     private static func sync(_ call: Call, dataOnly: UInt32) throws(Errno) -> Outcome {
-        let description = try call.openDescription(0)
-        if description is MemoryFile { return .zero }
+        try sync(call, call.openDescription(0), dataOnly: dataOnly)
+        return .zero
+    }
+
+    static func sync(_ call: Call, _ description: OpenDescription, dataOnly: UInt32) throws(Errno) {
+        if description is MemoryFile { return }
         guard let remote = description.remote, !remote.isPollable else { throw .EINVAL }
         var request = remote.request(OBJ_SYNC, call.process.mixCred())
         request.flags = dataOnly
         _ = try call.manager.objectCall(remote.server, request)
-        return .zero
     }
 }

@@ -8,7 +8,23 @@ struct MappedArea {
     var file: AnyObject?
     var offset: UInt64 = 0
     var label: Label = .none
+    var traits = AreaTraits()
     enum Label { case none, heap, stack, reserved }
+}
+
+/// What programs have said about an area.
+struct AreaTraits: Equatable {
+    /// mbind(2).
+    var policy: MemoryPolicy?
+    /// mlock(2).
+    var isLocked = false
+    /// mseal(2).
+    var isSealed = false
+    /// madvise(2): what fork(2) does with it.
+    var fork = ForkAdvice.copy
+    /// MAP_GROWSDOWN: a fault right below makes it longer.
+    var growsDown = false
+    enum ForkAdvice { case copy, leave, wipe }
 }
 
 /// The areas of an address space in ascending order, without overlaps: who chooses addresses must know them.
@@ -104,6 +120,15 @@ struct AddressMap {
             $1.isShared || $1.protection & 2 == 0 || $1.label == .stack ? $0 : $0 + ($1.end - $1.start)
         }
     }
+    var locked: UInt64 { areas.reduce(0) { $1.traits.isLocked ? $0 + ($1.end - $1.start) : $0 } }
+    func hasSealed(_ start: UInt64, _ end: UInt64) -> Bool { areas(in: start, end).contains(where: \.traits.isSealed) }
+    /// Changes what is said about a range; areas are cut at its ends.
+    mutating func mark(_ start: UInt64, _ end: UInt64, _ body: (inout AreaTraits) -> Void) {
+        for var area in areas(in: start, end) {
+            body(&area.traits)
+            insert(area)
+        }
+    }
     var hasShared: Bool { areas.contains(where: \.isShared) }
 
     private static func cut(_ area: MappedArea, _ start: UInt64, _ end: UInt64) -> MappedArea {
@@ -115,7 +140,7 @@ struct AddressMap {
     }
     private static func continues(_ low: MappedArea, _ high: MappedArea) -> Bool {
         low.end == high.start && low.protection == high.protection && low.isShared == high.isShared
-            && low.file === high.file && low.label == high.label
+            && low.file === high.file && low.label == high.label && low.traits == high.traits
             && (low.file == nil || low.offset + (low.end - low.start) == high.offset)
     }
 }

@@ -5,6 +5,10 @@ final class AddressSpace: @unchecked Sendable {
     // Sendable: guarded by `lock`.
     let lock = Lock()
     var map = AddressMap()
+    /// mlockall(2), MCL_FUTURE.
+    var locksFuture = false
+    /// Contexts of io_setup(2) by their addresses; a forked process has none.
+    var aio: [UInt64: AioContext] = [:]
     var breakStart: UInt64 = 0
     var breakEnd: UInt64 = 0
     var mmapTop: UInt64 = AddressSpace.highest
@@ -37,6 +41,7 @@ final class AddressSpace: @unchecked Sendable {
         let new = AddressSpace()
         lock.withLock {
             new.map = map
+            new.map.mark(0, .max) { $0.isLocked = false }
             new.breakStart = breakStart
             new.breakEnd = breakEnd
             new.mmapTop = mmapTop

@@ -11,17 +11,22 @@ struct MapRequest {
     var isShared: Bool
     var file: (any MappedFile)?
     var offset: UInt64 = 0
+    /// MAP_LOCKED: how much the process may have locked.
+    var lockRoom: UInt64?
+    var growsDown = false
 }
 
 extension MemoryCalls {
     static let fixed: UInt32 = 0x10, fixedNoReplace: UInt32 = 0x10_0000
     private static let shared: UInt32 = 1, privateMap: UInt32 = 2, sharedValidate: UInt32 = 3
-    private static let anonymous: UInt32 = 0x20, low32: UInt32 = 0x40
-    private static let populate: UInt32 = 0x8000
+    private static let anonymous: UInt32 = 0x20, low32: UInt32 = 0x40, growsDown: UInt32 = 0x100
+    private static let locked: UInt32 = 0x2000, populate: UInt32 = 0x8000, hugePages: UInt32 = 0x4_0000
+    /// What MAP_SHARED_VALIDATE lets through: all but MAP_SYNC, which no file here has.
+    private static let known: UInt32 = 0x7f_ffff & ~0x8_0000 | 0xfc00_0000
 
     @Sendable static func mmap(_ call: Call) throws(Errno) -> Outcome {
         let flags = call.uint(3)
-        let protection = call.uint(2) & accessMask
+        let protection = call.process.readable(call.uint(2)) & accessMask
         guard call[5] % AddressSpace.page == 0 else { throw .EINVAL }
         let description = flags & anonymous == 0 ? try call.openDescription(4) : nil
         guard call[1] > 0 else { throw .EINVAL }
@@ -34,6 +39,8 @@ extension MemoryCalls {
             // Where it would go comes first, whether it may be mapped second, whether it can be last.
             if flags & (fixed | fixedNoReplace) != 0 { try checkPlace(call[0], size) }
             guard kind != 0 else { throw .EINVAL }
+            if kind == sharedValidate, flags & ~known != 0 { throw .EOPNOTSUPP }
+            if isShared, protection & 2 != 0, (description as? MemoryFile)?.isWriteSealed ?? false { throw .EPERM }
             if isShared && protection & 2 != 0 && !description.isWritable { throw .EACCES }
             guard description.isReadable else { throw .EACCES }
             // Linux mounts what pipes, events and the like come from with noexec.
@@ -41,13 +48,19 @@ extension MemoryCalls {
             if protection & 4 != 0, isAnonymous { throw .EPERM }
             file = try call.manager.mappedFile(call, description)
         }
-        guard kind == shared || kind == privateMap || kind == sharedValidate else { throw .EINVAL }
+        guard kind == shared || kind == privateMap || kind == sharedValidate && description != nil else {
+            throw .EINVAL
+        }
+        // None are set aside (/proc/sys/vm/nr_hugepages).
+        if flags & hugePages != 0, flags & anonymous != 0 { throw .ENOMEM }
+        if flags & growsDown != 0, isShared { throw .EINVAL }
+        let lockRoom = flags & locked != 0 ? try LockCalls.room(call.process) : nil
         return .done(
             value: try map(
                 call,
                 MapRequest(
                     hint: call[0], size: size, flags: flags, protection: protection, isShared: isShared, file: file,
-                    offset: file == nil ? 0 : call[5])))
+                    offset: file == nil ? 0 : call[5], lockRoom: lockRoom, growsDown: flags & growsDown != 0)))
     }
 
     /// Where it went. Whatever was there is gone.
@@ -63,7 +76,13 @@ extension MemoryCalls {
             if dataLimit != Limits.infinity, !isShared, protection & 2 != 0, space.map.data &+ size > dataLimit {
                 throw .ENOMEM
             }
+            let isLocked = request.lockRoom != nil || space.locksFuture
+            if isLocked {
+                let room = if let given = request.lockRoom { given } else { try LockCalls.room(process) }
+                guard space.map.locked &+ size <= room else { throw .EAGAIN }
+            }
             let address = try choose(space, request.hint, size, request.flags)
+            guard !space.map.hasSealed(address, address + size) else { throw .EPERM }
             dropped = space.map.areas(in: address, address + size)
             var region = KnRgnDesc()
             region.startAddr = address
@@ -84,10 +103,12 @@ extension MemoryCalls {
                 region.options |= K_FILLZERO | (isShared ? K_INHERITSHARE : 0)
                 try call.manager.check(call.nucleus.rgnAllocate(&actor, &region))
             }
-            space.map.insert(
-                MappedArea(
-                    start: address, end: address + size, protection: protection, isShared: isShared,
-                    file: request.file, offset: request.offset))
+            var area = MappedArea(
+                start: address, end: address + size, protection: protection, isShared: isShared, file: request.file,
+                offset: request.offset)
+            area.traits.isLocked = isLocked
+            area.traits.growsDown = request.growsDown
+            space.map.insert(area)
             return address
         }
         withExtendedLifetime(dropped) {}
@@ -118,75 +139,5 @@ extension MemoryCalls {
         if let address = space.map.gap(size, low: AddressSpace.lowest, high: top) { return address }
         if let address = space.map.gap(size, low: AddressSpace.lowest, high: AddressSpace.highest) { return address }
         throw .ENOMEM
-    }
-
-    @Sendable static func mremap(_ call: Call) throws(Errno) -> Outcome {
-        let old = call[0]
-        let flags = call.uint(3)
-        let mayMove: UInt32 = 1
-        let isFixed: UInt32 = 2
-        guard flags & ~3 == 0, flags != isFixed, old % AddressSpace.page == 0 else { throw .EINVAL }
-        guard let oldSize = AddressSpace.pageUp(call[1]), let size = AddressSpace.pageUp(call[2]), size > 0,
-            size <= AddressSpace.highest, old < AddressSpace.highest, oldSize <= AddressSpace.highest - old
-        else { throw .EINVAL }
-        if flags & isFixed != 0 {
-            guard call[4] % AddressSpace.page == 0, call[4] >= AddressSpace.lowest, call[4] < AddressSpace.highest,
-                size <= AddressSpace.highest - call[4], call[4] >= old + oldSize || call[4] + size <= old
-            else { throw .EINVAL }
-        }
-        let space = call.process.memory
-        var dropped: [MappedArea] = []
-        let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
-            guard let area = space.map.area(at: old) else { throw .EFAULT }
-            // From nothing, Linux doubles shared mappings; that is refused here like the private ones.
-            guard oldSize > 0 else { throw area.isShared && flags & mayMove == 0 ? .ENOMEM : .EINVAL }
-            if flags & isFixed == 0 {
-                if size == oldSize { return old }
-                if size < oldSize {
-                    var actor = call.process.actor
-                    var region = KnRgnDesc()
-                    region.startAddr = old + size
-                    region.size = oldSize - size
-                    try call.manager.check(call.nucleus.rgnFree(&actor, &region))
-                    dropped = space.map.areas(in: old + size, old + oldSize)
-                    space.map.remove(old + size, old + oldSize)
-                    return old
-                }
-            }
-            guard area.end - old >= oldSize else { throw .EFAULT }
-            let target: UInt64
-            if flags & isFixed != 0 {
-                target = call[4]
-            } else if area.end == old + oldSize, old + size <= AddressSpace.highest,
-                space.map.isFree(old + oldSize, old + size)
-            {
-                target = old
-            } else {
-                guard flags & mayMove != 0 else { throw .ENOMEM }
-                guard let free = space.map.gap(size, low: AddressSpace.lowest, high: space.mmapTop) else {
-                    throw .ENOMEM
-                }
-                target = free
-            }
-            dropped = space.map.areas(in: target, target + size)
-            var actor = call.process.actor
-            var from = KnRgnDesc()
-            from.startAddr = old
-            from.size = oldSize
-            var now = KnRgnDesc()
-            now.startAddr = target
-            now.size = size
-            now.options = options(area.protection)
-            try call.manager.check(call.nucleus.rgnMove(&actor, &from, &now))
-            var moved = area
-            moved.start = target
-            moved.end = target + size
-            if area.file != nil { moved.offset = area.offset + (old - area.start) }
-            space.map.remove(old, old + oldSize)
-            space.map.insert(moved)
-            return target
-        }
-        withExtendedLifetime(dropped) {}
-        return .done(value: address)
     }
 }

@@ -5,9 +5,8 @@ import Glibc
 enum MemoryCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
         (9, "mmap", mmap), (10, "mprotect", mprotect), (11, "munmap", munmap), (12, "brk", brk),
-        (25, "mremap", mremap), (26, "msync", msync), (27, "mincore", mincore), (28, "madvise", madvise),
-        (149, "mlock", checkRange), (150, "munlock", checkRange), (151, "mlockall", accept),
-        (152, "munlockall", accept), (325, "mlock2", checkRange), (329, "pkey_mprotect", protectWithKey),
+        (25, "mremap", mremap), (26, "msync", msync), (27, "mincore", mincore),
+        (216, "remap_file_pages", remapPages), (329, "pkey_mprotect", protectWithKey),
         (330, "pkey_alloc", allocateKey), (331, "pkey_free", { (_) throws(Errno) in throw .EINVAL }),
     ]
     static let accessMask: UInt32 = 7
@@ -20,8 +19,6 @@ enum MemoryCalls {
         if protection & UInt32(PROT_EXEC) != 0 { options |= K_EXECUTABLE }
         return options == 0 ? K_RESERVED : options
     }
-
-    @Sendable static func accept(_ call: Call) throws(Errno) -> Outcome { .zero }
 
     /// A page-aligned range inside user space.
     static func range(_ address: UInt64, _ length: UInt64, aligned: Bool = true) throws(Errno) -> (UInt64, UInt64) {
@@ -77,6 +74,7 @@ enum MemoryCalls {
         let dropped = try space.lock.withLock { () throws(Errno) -> [MappedArea] in
             let areas = space.map.areas(in: bounds.0, bounds.1)
             if areas.isEmpty { return [] }
+            guard !areas.contains(where: \.traits.isSealed) else { throw .EPERM }
             try call.manager.check(free(call, bounds.0, bounds.1))
             space.map.remove(bounds.0, bounds.1)
             return areas
@@ -87,7 +85,7 @@ enum MemoryCalls {
     }
 
     @Sendable static func mprotect(_ call: Call) throws(Errno) -> Outcome {
-        let protection = call.uint(2)
+        let protection = call.process.readable(call.uint(2))
         let (growsDown, growsUp): (UInt32, UInt32) = (0x0100_0000, 0x0200_0000)
         guard protection & ~(accessMask | growsDown | growsUp) == 0 else { throw .EINVAL }
         var (start, end) = try range(call[0], call[1])
@@ -97,13 +95,16 @@ enum MemoryCalls {
             if protection & (growsDown | growsUp) != 0 {
                 // Of the stack, from its lower end on (mprotect(2)); nothing here grows upwards.
                 guard let area = space.map.area(at: start) else { throw .ENOMEM }
-                guard protection & growsUp == 0, area.label == .stack else { throw .EINVAL }
+                guard protection & growsUp == 0, area.label == .stack || area.traits.growsDown else {
+                    throw .EINVAL
+                }
                 start = area.start
             }
             // Up to a hole it takes effect, and then it fails.
             let mapped = space.map.coveredEnd(start, end)
             guard mapped > start else { throw .ENOMEM }
             let areas = space.map.areas(in: start, mapped)
+            guard !areas.contains(where: \.traits.isSealed) else { throw .EPERM }
             for area in areas where area.isShared && protection & 2 != 0 {
                 if let file = area.file as? any MappedFile, !file.isWritable { throw .EACCES }
             }
@@ -132,30 +133,6 @@ enum MemoryCalls {
         throw .ENOSPC
     }
 
-    @Sendable static func madvise(_ call: Call) throws(Errno) -> Outcome {
-        let advice = call.int(2)
-        let bounds = try range(call[0], call[1])
-        guard [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25].contains(advice)
-        else { throw .EINVAL }
-        if bounds.0 == bounds.1 { return .zero }
-        let space = call.process.memory
-        try space.lock.withLock { () throws(Errno) in
-            // Only MADV_DONTNEED, MADV_FREE and MADV_REMOVE change what a program reads; fork advice would need areas.
-            if advice == 4 || advice == 8 || advice == 9 || advice == 14 {
-                for area in space.map.areas(in: bounds.0, bounds.1) {
-                    var actor = call.process.actor
-                    var region = KnRgnDesc()
-                    region.startAddr = area.start
-                    region.size = area.end - area.start
-                    try call.manager.check(call.nucleus.rgnAdvise(&actor, &region, advice == 8 ? 4 : advice))
-                }
-            }
-            // Holes are skipped, and told of at the end (madvise(2)).
-            guard space.map.covers(bounds.0, bounds.1) else { throw .ENOMEM }
-        }
-        return .zero
-    }
-
     @Sendable static func msync(_ call: Call) throws(Errno) -> Outcome {
         let flags = call.int(2)
         guard flags & ~7 == 0, flags & 5 != 5 else { throw .EINVAL }
@@ -163,6 +140,9 @@ enum MemoryCalls {
         let space = call.process.memory
         let files = try space.lock.withLock { () throws(Errno) -> [any MappedFile] in
             guard space.map.covers(start, end) else { throw .ENOMEM }
+            if flags & MS_INVALIDATE != 0, space.map.areas(in: start, end).contains(where: \.traits.isLocked) {
+                throw .EBUSY
+            }
             return space.map.areas(in: start, end).compactMap { $0.isShared ? $0.file as? any MappedFile : nil }
         }
         if flags & MS_SYNC != 0 { for file in files { try file.synchronize() } }
@@ -176,13 +156,6 @@ enum MemoryCalls {
         let pages = Int((end - start) / AddressSpace.page)
         guard pages <= 1 << 20 else { throw .ENOMEM }
         try call.copyOut([UInt8](repeating: 1, count: pages), to: call[2])
-        return .zero
-    }
-
-    @Sendable static func checkRange(_ call: Call) throws(Errno) -> Outcome {
-        let (start, end) = try range(call[0], call[1], aligned: false)
-        let space = call.process.memory
-        guard space.lock.withLock({ space.map.covers(start, end) }) else { throw .ENOMEM }
         return .zero
     }
 }

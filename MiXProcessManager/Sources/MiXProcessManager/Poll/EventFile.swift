@@ -65,6 +65,12 @@ final class EventFile: OpenDescription, @unchecked Sendable {
         return .done(8)
     }
 
+    /// One more, from within (io_submit(2), IOCB_FLAG_RESFD).
+    func signal() {
+        counter.withLock { if $0 < Self.most { $0 += 1 } }
+        source.notify()
+    }
+
     override func seek(_ offset: Int64, _ whence: Int32) throws(Errno) -> Int64 { Self.noPosition }
     override var isPollable: Bool { true }
     override func poll(_ mask: UInt32, arm: Bool) -> UInt32 {

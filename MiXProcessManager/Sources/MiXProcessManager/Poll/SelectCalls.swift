@@ -84,7 +84,7 @@ enum SelectCalls {
 
     /// Linux tells the time that was left; glibc hides it for pselect by giving a copy.
     private static func writeRemaining(_ call: Call, _ deadline: UInt64?) throws(Errno) {
-        guard let deadline, call[4] != 0 else { return }
+        guard let deadline, call[4] != 0, call.process.personality & Personality.stickyTimeouts == 0 else { return }
         let now = call.manager.clock.monotonic()
         let left = deadline > now ? deadline - now : 0
         let unit: UInt64 = call.number == 23 ? 1000 : 1

@@ -81,6 +81,10 @@ final class SignalFile: OpenDescription, @unchecked Sendable {
                 put(id, 24)
                 put(overrun, 32)
                 payload(value)
+            case .systemCall(let address, let number):
+                put(number, 84)
+                put(address, 88)
+                put(UInt32(0xc000_003e), 96)
             case .poll(let band, let descriptor):
                 put(Int32(truncatingIfNeeded: band), 28)
                 put(descriptor, 20)

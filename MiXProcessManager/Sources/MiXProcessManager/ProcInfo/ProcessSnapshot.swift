@@ -19,6 +19,7 @@ struct ProcessSnapshot {
     var threads = 1
     var start: UInt64 = 0
     var virtualSize: UInt64 = 0, resident: UInt64 = 0, peakResident: UInt64 = 0, residentLimit = UInt64.max
+    var lockedSize: UInt64 = 0
     var dataSize: UInt64 = 0, stackSize: UInt64 = 0, codeSize: UInt64 = 0
     var codeStart: UInt64 = 0, codeEnd: UInt64 = 0, stackStart: UInt64 = 0
     var breakStart: UInt64 = 0
@@ -32,6 +33,7 @@ struct ProcessSnapshot {
     var signalsQueued = 0
     var signalLimit: UInt64 = 0
     var noNewPrivileges = false
+    var seccomp = SeccompMode.none
 
     init() {}
 
@@ -93,6 +95,7 @@ struct ProcessSnapshot {
         signalsQueued = process.pending.queued
         signalLimit = process.limits[.signals].soft
         noNewPrivileges = process.noNewPrivileges
+        seccomp = task?.seccomp ?? .none
     }
 
     private mutating func takeMemory(_ space: AddressSpace) {
@@ -108,6 +111,7 @@ struct ProcessSnapshot {
                     dataSize += size
                 }
             }
+            lockedSize = space.map.locked
             codeStart = space.codeStart
             codeEnd = space.codeEnd
             stackStart = space.stackTop

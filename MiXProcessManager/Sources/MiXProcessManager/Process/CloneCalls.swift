@@ -66,8 +66,7 @@ enum CloneCalls {
         let process = call.process
         let tid = try manager.tree.withLock { () throws(Errno) in try manager.allocatePidLocked() }
         let task = Task(manager: manager, process: process, tid: tid, name: call.task.name)
-        task.schedule = call.task.schedule.inherited
-        task.timerSlack = call.task.timerSlack
+        task.inherit(from: call.task)
         var actor = process.actor
         try start(call, request, task, &actor, isSharing: true)
         let isAlive = manager.withTree { () -> Bool in
@@ -156,8 +155,7 @@ enum CloneCalls {
         manager.stamp(child)
         manager.trace(process: pid, actor)
         let task = Task(manager: manager, process: child, tid: pid, name: call.task.name)
-        task.schedule = call.task.schedule.inherited
-        task.timerSlack = call.task.timerSlack
+        task.inherit(from: call.task)
         do {
             try start(call, request, task, &actor, isSharing: sharesMemory)
         } catch {
@@ -165,6 +163,7 @@ enum CloneCalls {
             manager.nucleus.actorDelete(&actor)
             throw error
         }
+        if !sharesMemory { manager.followForkAdvice(child) }
         let done = request.has(vforkFlag) ? WaitQueue() : nil
         manager.withTree {
             task.mask = call.task.mask

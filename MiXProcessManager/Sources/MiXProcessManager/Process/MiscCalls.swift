@@ -5,7 +5,7 @@ import CProcessHost
 enum MiscCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
         (63, "uname", uname), (95, "umask", umask), (99, "sysinfo", sysinfo), (103, "syslog", syslog),
-        (135, "personality", personality), (158, "arch_prctl", archPrctl),
+        (158, "arch_prctl", archPrctl),
         (169, "reboot", reboot), (170, "sethostname", setHostName), (171, "setdomainname", setDomainName),
         (218, "set_tid_address", setTidAddress), (318, "getrandom", getRandom), (324, "membarrier", membarrier),
         (219, "restart_syscall", { (_) throws(Errno) in throw .EINTR }),
@@ -13,7 +13,11 @@ enum MiscCalls {
 
     @Sendable static func uname(_ call: Call) throws(Errno) -> Outcome {
         var bytes = [UInt8](repeating: 0, count: 6 * 65)
-        for (index, field) in call.manager.systemNames.enumerated() {
+        var names = call.manager.systemNames
+        let personality = call.process.personality
+        if personality & Personality.uname26 != 0 { names[2] = Array("2.6.61-chorus".utf8) }
+        if personality & 0xff == 8 { names[4] = Array("i686".utf8) }  // PER_LINUX32
+        for (index, field) in names.enumerated() {
             bytes.replaceSubrange(index * 65..<index * 65 + min(field.count, 64), with: field.prefix(64))
         }
         try call.copyOut(bytes, to: call[0])
@@ -59,11 +63,6 @@ enum MiscCalls {
     @Sendable static func syslog(_ call: Call) throws(Errno) -> Outcome {
         guard (0...10).contains(call.int(0)) else { throw .EINVAL }
         return .zero
-    }
-    @Sendable static func personality(_ call: Call) throws(Errno) -> Outcome {
-        let old = call.process.personality
-        if call.uint(0) != 0xffff_ffff { call.process.personality = UInt64(call.uint(0)) }
-        return .done(value: old)
     }
     @Sendable static func setTidAddress(_ call: Call) throws(Errno) -> Outcome {
         call.task.clearChildTid = call[0]
@@ -126,6 +125,8 @@ enum MiscCalls {
             try call.manager.check(call.nucleus.threadContext(call.thread, &context, nil))
             try call.writeStruct(context.fsBase, at: call[1])
             return .zero
+        case 0x1011: return .done(1)  // ARCH_GET_CPUID: the instruction works
+        case 0x1012: throw .ENODEV  // ARCH_SET_CPUID, as on a processor that cannot make it fault
         default: throw .EINVAL
         }
     }

@@ -6,7 +6,8 @@ enum PrctlCalls {
 
     private enum Option: Int32 {
         case setDeathSignal = 1, getDeathSignal = 2, getDumpable = 3, setDumpable = 4, getKeepCaps = 7, setKeepCaps = 8
-        case getTiming = 13, setTiming = 14, setName = 15, getName = 16, boundRead = 23, boundDrop = 24
+        case getSeccomp = 21, setSeccomp = 22, getTiming = 13, setTiming = 14, setName = 15, getName = 16, boundRead =
+            23, boundDrop = 24
         case getTimeStamp = 25, setTimeStamp = 26, getSecureBits = 27, setSecureBits = 28
         case setTimerSlack = 29, getTimerSlack = 30, setSubreaper = 36, getSubreaper = 37
         case setNoNewPrivileges = 38, getNoNewPrivileges = 39, getTidAddress = 40, setHugePages = 41, getHugePages = 42
@@ -27,6 +28,8 @@ enum PrctlCalls {
         case .setDumpable:
             guard call[1] <= 1 else { throw .EINVAL }
             process.dumpable = call[1] == 1
+        case .getSeccomp: return .done(value: call.task.seccomp.number)
+        case .setSeccomp: return try SeccompCalls.set(call)
         case .getTiming: return .zero
         case .setTiming: guard call[1] == 0 else { throw .EINVAL }  // PR_TIMING_STATISTICAL alone
         case .getTimeStamp: try call.writeStruct(Int32(1), at: call[1])  // PR_TSC_ENABLE

@@ -17,6 +17,12 @@ enum SchedulingCalls {
     private static func task(_ call: Call) throws(Errno) -> Task {
         let pid = call.int(0)
         guard pid >= 0 else { throw .EINVAL }
+        return try anyTask(call)
+    }
+
+    /// The affinity calls know no negative numbers either, but find nobody by them.
+    private static func anyTask(_ call: Call) throws(Errno) -> Task {
+        let pid = call.int(0)
         if pid == 0 { return call.task }
         guard let task = call.manager.tree.withLock({ call.manager.tasks[pid] }) else { throw .ESRCH }
         return task
@@ -175,7 +181,7 @@ enum SchedulingCalls {
     @Sendable private static func setAffinity(_ call: Call) throws(Errno) -> Outcome {
         let all = processors(call)
         let given = try call.copyIn(call[2], count: Int(min(call.uint(1), UInt32(all.count))))
-        let task = try task(call)
+        let task = try anyTask(call)
         var mask = all
         for index in mask.indices { mask[index] &= index < given.count ? given[index] : 0 }
         try call.manager.tree.withLock { () throws(Errno) in
@@ -189,7 +195,7 @@ enum SchedulingCalls {
     @Sendable private static func getAffinity(_ call: Call) throws(Errno) -> Outcome {
         let all = processors(call)
         guard UInt64(call.uint(1)) >= UInt64(all.count), call.uint(1) % 8 == 0 else { throw .EINVAL }
-        let task = try task(call)
+        let task = try anyTask(call)
         let mask = call.manager.tree.withLock { task.schedule.affinity } ?? all
         try call.copyOut(mask, to: call[2])
         return .done(value: mask.count)

@@ -16,6 +16,9 @@ extension ProcessManager {
         }
         guard let task else { return K_PARKED }
         task.inside.store(true, ordering: .sequentiallyConsistent)
+        if frame.number == Signal.segv, frame.code == 1, growDown(task.process, frame.address) {
+            return leaveWhole(task)
+        }
         let signal = Signal.isValid(frame.number) ? frame.number : Signal.segv
         let info = SignalInfo(signal: signal, code: frame.code, detail: .fault(address: frame.address))
         tree.withLock { forceLocked(info, on: task) }

@@ -15,6 +15,8 @@ struct SignalInfo: Equatable {
         case fault(address: UInt64)
         /// timers: si_timerid, si_overrun, si_value
         case timer(id: Int32, overrun: Int32, value: UInt64)
+        /// SIGSYS of seccomp(2): si_call_addr, si_syscall, si_arch
+        case systemCall(address: UInt64, number: Int32)
         /// SIGIO, SIGPOLL: si_band, si_fd
         case poll(band: Int64, descriptor: Int32)
         /// rt_sigqueueinfo: what the caller gave (bytes 16...127)
@@ -55,6 +57,10 @@ struct SignalInfo: Equatable {
             bytes.storeBytes(of: id, toByteOffset: 16, as: Int32.self)
             bytes.storeBytes(of: overrun, toByteOffset: 20, as: Int32.self)
             bytes.storeBytes(of: value, toByteOffset: 24, as: UInt64.self)
+        case .systemCall(let address, let number):
+            bytes.storeBytes(of: address, toByteOffset: 16, as: UInt64.self)
+            bytes.storeBytes(of: number, toByteOffset: 24, as: Int32.self)
+            bytes.storeBytes(of: 0xc000_003e, toByteOffset: 28, as: UInt32.self)  // AUDIT_ARCH_X86_64
         case .poll(let band, let descriptor):
             bytes.storeBytes(of: band, toByteOffset: 16, as: Int64.self)
             bytes.storeBytes(of: descriptor, toByteOffset: 24, as: Int32.self)
@@ -118,6 +124,23 @@ struct SignalQueue {
         let info = infos.remove(at: index)
         if !infos.contains(where: { $0.signal == signal }) { set.remove(signal) }
         return info
+    }
+    private func isOf(_ info: SignalInfo, timer: Int32) -> Bool {
+        if case .timer(let id, _, _) = info.detail { id == timer } else { false }
+    }
+    /// More expirations of a timer whose signal is pending; the count then, nil if it is not.
+    mutating func countOverrun(_ timer: Int32, _ more: UInt64) -> Int32? {
+        guard let index = infos.firstIndex(where: { isOf($0, timer: timer) }),
+            case .timer(let id, let overrun, let value) = infos[index].detail
+        else { return nil }
+        let count = Int32(clamping: UInt64(max(overrun, 0)) &+ more)
+        infos[index].detail = .timer(id: id, overrun: count, value: value)
+        return count
+    }
+    mutating func discardTimer(_ timer: Int32) {
+        guard let index = infos.firstIndex(where: { isOf($0, timer: timer) }) else { return }
+        let signal = infos.remove(at: index).signal
+        if !infos.contains(where: { $0.signal == signal }) { set.remove(signal) }
     }
     mutating func discard(_ signals: SignalSet) {
         guard set.bits & signals.bits != 0 else { return }

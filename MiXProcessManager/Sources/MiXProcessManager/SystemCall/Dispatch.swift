@@ -21,6 +21,10 @@ extension ProcessManager {
     /// Runs the handler of the task's system call until it completes or parks.
     func dispatch(_ task: Task) -> DispatchResult {
         if task.frame.flags & K_TF_COMPAT != 0 { return .finished(.value(Errno.ENOSYS.result)) }
+        if case .none = task.seccomp {
+        } else if !task.redispatched, let refused = restrict(task) {
+            return refused
+        }
         let number = task.frame.number
         guard let handler = systemCalls.handler(number) else {
             let answer = systemCalls.answer(number)

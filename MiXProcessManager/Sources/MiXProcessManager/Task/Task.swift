@@ -55,6 +55,10 @@ final class Task: @unchecked Sendable {
     /// The process whose record lock it waits for; guarded by manager.tree.
     var lockBlocker: Int32 = 0
 
+    /// Set by the thread itself, or under manager.tree by another of its process (SECCOMP_FILTER_FLAG_TSYNC).
+    var seccomp = SeccompMode.none
+    /// set_mempolicy(2).
+    var memoryPolicy = MemoryPolicy()
     /// PR_SET_TIMERSLACK.
     var timerSlack = Task.usualSlack
     static let usualSlack: UInt64 = 50_000
@@ -69,6 +73,14 @@ final class Task: @unchecked Sendable {
         self.process = process
         self.tid = tid
         self.name = name
+    }
+
+    /// What a new thread or process has of the thread that made it.
+    func inherit(from maker: Task) {
+        schedule = maker.schedule.inherited
+        timerSlack = maker.timerSlack
+        seccomp = maker.seccomp
+        memoryPolicy = maker.memoryPolicy
     }
 }
 

@@ -3,11 +3,18 @@ import Glibc
 
 /// timer_create(2) and its kin.
 enum PosixTimers {
-    static let signal: Int32 = 0, none: Int32 = 1, threadId: Int32 = 4
+    static let signal: Int32 = 0, none: Int32 = 1, thread: Int32 = 2, threadId: Int32 = 4
 
     @Sendable static func create(_ call: Call) throws(Errno) -> Outcome {
         let clock = call.int(0)
-        guard [CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI].contains(clock) else { throw .EINVAL }
+        switch clock {
+        case CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI: break
+        case _ where ProcessManager.isCpuClock(clock):
+            guard TimeCalls.measured(call, clock) != nil else { throw .EINVAL }
+        // No clock of the machine wakes it, and the coarse ones drive no timers.
+        case 4...9: throw .EOPNOTSUPP
+        default: throw .EINVAL
+        }
         var timer = PosixTimer(clock: clock, notify: signal, signal: Signal.alrm, value: 0, target: 0)
         var valueIsId = true
         if call[1] != 0 {
@@ -17,7 +24,7 @@ enum PosixTimers {
             timer.signal = event.1
             timer.notify = event.2
             timer.target = event.3
-            guard timer.notify == signal || timer.notify == none || timer.notify == threadId else { throw .EINVAL }
+            guard [signal, none, thread, threadId].contains(timer.notify) else { throw .EINVAL }
             guard timer.notify == none || Signal.isValid(timer.signal) else { throw .EINVAL }
         }
         let process = call.process
@@ -34,8 +41,8 @@ enum PosixTimers {
         return .zero
     }
 
-    private static func left(_ call: Call, _ timer: PosixTimer) -> (Int64, Int64, Int64, Int64) {
-        let now = call.manager.clock.monotonic()
+    /// `now`: of the clock that its deadline is counted in.
+    private static func left(_ timer: PosixTimer, _ now: UInt64) -> (Int64, Int64, Int64, Int64) {
         let left = timer.node == nil ? 0 : timer.deadline > now ? timer.deadline - now : 1
         let second = Int64(TimeCalls.second)
         return (Int64(timer.period) / second, Int64(timer.period) % second, Int64(left) / second, Int64(left) % second)
@@ -50,33 +57,51 @@ enum PosixTimers {
         let manager = call.manager
         let process = call.process
         let isArmed = value > 0
+        let now = try time(call, id)
+        var measured: Process?
         let old = try manager.tree.withLock { () throws(Errno) -> (Int64, Int64, Int64, Int64) in
             guard var timer = process.timers.posix[id] else { throw .EINVAL }
-            let old = left(call, timer)
+            let old = left(timer, now)
             if let node = timer.node { manager.timers.cancel(node) }
             timer.node = nil
             timer.period = period
             timer.overrun = 0
+            process.discardTimerSignal(id)
             if isArmed {
                 if call.int(1) & TIMER_ABSTIME != 0 {
-                    let now = manager.clock.read(timer.clock)
+                    let now = ProcessManager.isCpuClock(timer.clock) ? now : manager.clock.read(timer.clock)
                     value = value > now ? value - now : 0
                 }
-                manager.armPosixLocked(process, id, &timer, manager.clock.monotonic() &+ value)
+                if ProcessManager.isCpuClock(timer.clock) {
+                    measured = TimeCalls.measuredLocked(call, timer.clock)
+                } else {
+                    manager.armPosixLocked(process, id, &timer, now &+ value)
+                }
             }
             process.timers.posix[id] = timer
             return old
         }
+        if let measured { manager.armCpuTimer(process, id, measured: measured, now &+ value) }
         if call[3] != 0 { try call.writeStruct(old, at: call[3]) }
         return .zero
     }
 
     @Sendable static func get(_ call: Call) throws(Errno) -> Outcome {
+        let now = try time(call, call.int(0))
         let timer = call.manager.tree.withLock { call.process.timers.posix[call.int(0)] }
         guard let timer else { throw .EINVAL }
-        try call.writeStruct(left(call, timer), at: call[1])
+        try call.writeStruct(left(timer, now), at: call[1])
         return .zero
     }
+
+    /// What a timer's deadline is compared with.
+    private static func time(_ call: Call, _ id: Int32) throws(Errno) -> UInt64 {
+        let timer = call.manager.tree.withLock { call.process.timers.posix[id] }
+        guard let timer else { throw .EINVAL }
+        return ProcessManager.isCpuClock(timer.clock)
+            ? try TimeCalls.read(call, timer.clock) : call.manager.clock.monotonic()
+    }
+
     @Sendable static func overrun(_ call: Call) throws(Errno) -> Outcome {
         let timer = call.manager.tree.withLock { call.process.timers.posix[call.int(0)] }
         guard let timer else { throw .EINVAL }
@@ -84,7 +109,10 @@ enum PosixTimers {
     }
     @Sendable static func delete(_ call: Call) throws(Errno) -> Outcome {
         let manager = call.manager
-        let timer = manager.tree.withLock { call.process.timers.posix.removeValue(forKey: call.int(0)) }
+        let timer = manager.tree.withLock { () -> PosixTimer? in
+            call.process.discardTimerSignal(call.int(0))
+            return call.process.timers.posix.removeValue(forKey: call.int(0))
+        }
         guard let timer else { throw .EINVAL }
         if let node = timer.node { manager.timers.cancel(node) }
         return .zero
@@ -103,23 +131,48 @@ extension ProcessManager {
         withTree {
             guard var timer = process.timers.posix[id], timer.node != nil, timer.deadline == deadline else { return }
             timer.node = nil
-            timer.overrun = 0
+            var missed: UInt64 = 0
             if timer.period > 0 {
                 let now = clock.monotonic()
-                let missed = now > deadline ? (now - deadline) / timer.period : 0
-                timer.overrun = Int32(clamping: missed)
+                missed = now > deadline ? (now - deadline) / timer.period : 0
                 armPosixLocked(process, id, &timer, deadline &+ (missed + 1) &* timer.period)
             }
             process.timers.posix[id] = timer
-            guard timer.notify != PosixTimers.none else { return }
-            let info = SignalInfo(
-                signal: timer.signal, code: SignalInfo.timer,
-                detail: .timer(id: id, overrun: timer.overrun, value: timer.value))
-            if timer.notify == PosixTimers.threadId {
-                if let task = tasks[timer.target] { _ = postLocked(info, to: process, task: task) }
-            } else {
-                _ = postLocked(info, to: process)
-            }
+            notifyLocked(process, id, timer, missed: missed)
         }
+    }
+
+    /// Under the tree lock. `missed`: how many more times it would have expired by now. One signal at a time: while it is
+    /// pending, what comes is counted in it (timer_getoverrun(2)).
+    func notifyLocked(_ process: Process, _ id: Int32, _ timer: PosixTimer, missed: UInt64) {
+        guard timer.notify != PosixTimers.none else { return }
+        if let overrun = process.countOverrun(id, missed + 1) {
+            process.timers.posix[id]?.overrun = overrun
+            return
+        }
+        let overrun = Int32(clamping: missed)
+        process.timers.posix[id]?.overrun = overrun
+        let info = SignalInfo(
+            signal: timer.signal, code: SignalInfo.timer,
+            detail: .timer(id: id, overrun: overrun, value: timer.value))
+        if timer.notify == PosixTimers.threadId {
+            if let task = tasks[timer.target] { _ = postLocked(info, to: process, task: task) }
+        } else {
+            _ = postLocked(info, to: process)
+        }
+    }
+}
+
+extension Process {
+    /// Adds to the overrun of a timer's pending signal; nil where there is none.
+    fileprivate func countOverrun(_ id: Int32, _ more: UInt64) -> Int32? {
+        if let overrun = pending.countOverrun(id, more) { return overrun }
+        for task in tasks { if let overrun = task.pending.countOverrun(id, more) { return overrun } }
+        return nil
+    }
+    /// A timer that is set anew or deleted has no signal pending.
+    fileprivate func discardTimerSignal(_ id: Int32) {
+        pending.discardTimer(id)
+        for task in tasks { task.pending.discardTimer(id) }
     }
 }

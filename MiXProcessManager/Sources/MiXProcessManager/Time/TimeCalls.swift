@@ -31,14 +31,39 @@ enum TimeCalls {
 
     @Sendable static func clockSleep(_ call: Call) throws(Errno) -> Outcome {
         let clock = call.int(0)
-        guard [CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_PROCESS_CPUTIME_ID].contains(clock)
-        else { throw clock == CLOCK_THREAD_CPUTIME_ID || clock < 0 || clock > 11 ? .EINVAL : .EOPNOTSUPP }
+        switch clock {
+        case CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_PROCESS_CPUTIME_ID: break
+        case 10, 12...: throw .EINVAL
+        case 0...: throw .EOPNOTSUPP
+        default: guard measured(call, clock) != nil else { throw .EINVAL }
+        }
         let value = try duration(call, call[2])
+        if ProcessManager.isCpuClock(clock) { return try sleepByCpu(call, clock, value) }
         guard call.int(1) & TIMER_ABSTIME != 0 else {
             return try sleep(call, deadline: call.deadline(after: value), remainder: call[3])
         }
         let now = call.manager.clock.read(clock)
         return try sleep(call, deadline: call.deadline(after: value > now ? value - now : 0), remainder: 0)
+    }
+
+    private final class CpuSleep {
+        let until: UInt64
+        init(_ until: UInt64) { self.until = until }
+    }
+
+    /// Looks when the time could have passed (CpuClocks.swift).
+    private static func sleepByCpu(_ call: Call, _ clock: Int32, _ value: UInt64) throws(Errno) -> Outcome {
+        let now = try read(call, clock)
+        let isAbsolute = call.int(1) & TIMER_ABSTIME != 0
+        let sleep = call.kept as? CpuSleep ?? CpuSleep(isAbsolute ? value : now &+ value)
+        call.kept = sleep
+        guard now < sleep.until, let process = measured(call, clock) else { return .zero }
+        let left = sleep.until - now
+        if call[3] != 0, !isAbsolute {
+            try call.writeStruct((Int64(left / second), Int64(left % second)), at: call[3])
+        }
+        let deadline = call.manager.clock.monotonic() &+ call.manager.earliest(left, process)
+        return .park(Wait(until: deadline, restart: .interrupt, for: "hrtimer_nanosleep"))
     }
 
     private static func sleep(_ call: Call, deadline: UInt64, remainder: UInt64) throws(Errno) -> Outcome {
@@ -70,13 +95,23 @@ enum TimeCalls {
         }
     }
 
+    /// Whose time a CPU clock tells.
+    static func measured(_ call: Call, _ clock: Int32) -> Process? {
+        clock >= 0 ? call.process : cpuClockProcess(call, clock)
+    }
+    static func measuredLocked(_ call: Call, _ clock: Int32) -> Process? {
+        clock >= 0 ? call.process : cpuClockProcessLocked(call, clock)
+    }
+
     /// Of `~pid << 3 | 2`, or `~tid << 3 | 6` for a thread; 0 is the caller.
     static func cpuClockProcess(_ call: Call, _ clock: Int32) -> Process? {
+        call.manager.tree.withLock { cpuClockProcessLocked(call, clock) }
+    }
+    private static func cpuClockProcessLocked(_ call: Call, _ clock: Int32) -> Process? {
+        guard clock & 3 != 3 else { return nil }
         let id = ~(clock >> 3)
         if id == 0 { return call.process }
-        return call.manager.tree.withLock {
-            clock & 4 == 0 ? call.manager.processes[id] : call.manager.tasks[id]?.process
-        }
+        return clock & 4 == 0 ? call.manager.processes[id] : call.manager.tasks[id]?.process
     }
 
     @Sendable static func clockGet(_ call: Call) throws(Errno) -> Outcome {

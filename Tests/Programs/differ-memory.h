@@ -47,7 +47,7 @@ void memoryStep(void) {
     size_t size = memorySize();
     if (at + size > FIELD + PAGES * 4096) size = 4096;
     long protection = ONE_OF(PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_NONE, PROT_READ | PROT_EXEC, PROT_WRITE);
-    switch (pick(14)) {
+    switch (pick(18)) {
     case 0: case 1:
         note("mmap %lx %zx %ld: %lx", (long)(at - FIELD), size, protection, relative(CALL(SYS_mmap, at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | ONE_OF(MAP_FIXED, MAP_FIXED, 0x100000), -1L, 0L)));
         break;
@@ -61,7 +61,7 @@ void memoryStep(void) {
     case 5: note("mprotect %lx %zx %ld: %ld", (long)(at - FIELD), size, protection, CALL(SYS_mprotect, at + ONE_OF(0, 0, 0, 1), size, protection)); break;
     case 6: {
         size_t now = memorySize();
-        long flags = ONE_OF(0, 0, MREMAP_FIXED | MREMAP_MAYMOVE, 8);
+        long flags = ONE_OF(0, 0, MREMAP_FIXED | MREMAP_MAYMOVE, MREMAP_FIXED | MREMAP_MAYMOVE | 4, 4, 8);
         if (flags & MREMAP_FIXED) size = 4096; /* several areas at once move since Linux 6.17 */
         char *to = memoryPage();
         if (to + now > FIELD + PAGES * 4096) now = 4096;
@@ -70,8 +70,17 @@ void memoryStep(void) {
     }
     case 7: case 8: case 9: note("touch %lx: %d", (long)(at - FIELD), touch(at + ONE_OF(0, 1, 4095), (int)pick(2), (unsigned char)pick(256))); break;
     case 10: note("msync %ld", CALL(SYS_msync, at, size, ONE_OF(MS_SYNC, MS_ASYNC, MS_SYNC | MS_ASYNC, MS_INVALIDATE, 99))); break;
-    case 11: note("madvise %ld", CALL(SYS_madvise, at, size, ONE_OF(MADV_NORMAL, MADV_DONTNEED, MADV_WILLNEED, MADV_RANDOM, 9999))); break;
+    case 11: note("madvise %ld", CALL(SYS_madvise, at, size, ONE_OF(MADV_NORMAL, MADV_DONTNEED, MADV_WILLNEED, MADV_RANDOM, 9999, MADV_DONTFORK, MADV_DOFORK, 18, 19))); break;
     case 12: filesStep(); break;
+    case 14: note("mlock %lx %zx: %ld", (long)(at - FIELD), size, CALL(SYS_mlock, at + ONE_OF(0, 0, 7), size)); break;
+    case 15: note("munlock %lx %zx: %ld", (long)(at - FIELD), size, CALL(SYS_munlock, at, size)); break;
+    case 16: note("mbind %lx %zx: %ld", (long)(at - FIELD), size, CALL(SYS_mbind, at, size, ONE_OF(0, 2, 3), &(long){1}, ONE_OF(0, 64), ONE_OF(0, 0, 8))); break;
+    case 17: {
+        pid_t pid = fork();
+        if (pid == 0) _exit(touch(at, 0, 0) & 0x7f);
+        note("in a child %lx: %d", (long)(at - FIELD), endOf(pid));
+        break;
+    }
     case 13: {
         /* Calls with addresses out of the field: EFAULT where they are not mapped. */
         int fd = descriptor();

@@ -42,6 +42,8 @@ static void locks(void) {
     CHECK("mlock2", syscall(SYS_mlock2, block + page, page, 1) == 0);
     ERROR("with an unknown flag", syscall(SYS_mlock2, block, page, 2), EINVAL);
     ERROR("MS_INVALIDATE of what is locked", msync(block, page, MS_INVALIDATE), EBUSY);
+    ERROR("what may not be looked at", (mprotect(block + 5 * page, page, PROT_NONE), mlock(block + 5 * page, page)), ENOMEM);
+    munlock(block + 5 * page, page);
     ERROR("MADV_DONTNEED too", madvise(block, page, MADV_DONTNEED), EINVAL);
     ERROR("MAP_LOCKED beyond the limit", (long)mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0), EAGAIN);
     pid_t pid = fork();
@@ -146,6 +148,18 @@ static void memoryFiles(void) {
     CHECK("without MFD_ALLOW_SEALING", fcntl(other, 1034) == 1);
     ERROR("an unknown flag", syscall(SYS_memfd_create, "x", 0x100), EINVAL);
     ERROR("executable and not", syscall(SYS_memfd_create, "x", 0x18), EINVAL);
+    struct stat status;
+    CHECK("fchmod, fchown", fchmod(other, 0640) == 0 && fchown(other, 99, -1) == 0 && fstat(other, &status) == 0 &&
+          (status.st_mode & 07777) == 0640 && status.st_uid == 99 && status.st_gid == getegid());
+    int ends[2];
+    pipe(ends);
+    struct timespec times[2] = {{77, 0}, {88, 0}};
+    CHECK("of a pipe, at its other end too", fchmod(ends[0], 0123) == 0 && futimens(ends[0], times) == 0 && fstat(ends[1], &status) == 0 &&
+          (status.st_mode & 07777) == 0123 && status.st_mtim.tv_sec == 88);
+    setresgid(98, 98, 98);
+    setresuid(98, 98, 98);
+    ERROR("not of another's", fchmod(other, 0600), EPERM);
+    ERROR("nor given away", fchown(other, 98, -1), EPERM);
 }
 
 static void personalities(const char *self) {

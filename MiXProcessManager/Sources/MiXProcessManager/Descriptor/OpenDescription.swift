@@ -99,6 +99,8 @@ class OpenDescription: @unchecked Sendable {
 
     /// `st_mode` of what is open.
     var mode: UInt32 { 0 }
+    /// Where no server keeps them; nil: there are none to change.
+    var ownAttributes: OwnAttributes? { nil }
     /// The server's object, for names relative to it, /proc and mmap.
     var remote: RemoteObject? { nil }
 

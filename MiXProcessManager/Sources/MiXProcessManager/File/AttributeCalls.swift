@@ -139,7 +139,17 @@ enum AttributeCalls {
 
     private static func apply(_ call: Call, _ description: OpenDescription, _ change: Change) throws(Errno) -> Outcome {
         guard change.isValid else { throw .EINVAL }
-        guard let remote = description.remote else { return .zero }  // pipes and the like: nobody looks
+        if let own = description.ownAttributes {
+            if change.flags & MIX_ATTR_MODE != 0, let memory = description as? MemoryFile {
+                try memory.check(change.mode)
+            }
+            try own.change(
+                change.flags, mode: change.mode, uid: UInt32(truncatingIfNeeded: change.owner),
+                gid: UInt32(change.owner >> 32), change.times, call.process.credentials)
+            return .zero
+        }
+        // FIFOs, whose server does not know that they are open, and the inodes that events, timers and the like share.
+        guard let remote = description.remote else { throw .EOPNOTSUPP }
         var request = remote.request(OBJ_SETATTR, call.process.mixCred())
         request.flags = change.flags
         request.arg.0 = UInt64(change.mode)

@@ -9,23 +9,16 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
     private let data: SegmentData
     private let offset = Mutex<Int64>(0)
     private let name: [UInt8]
-    private let owner: MixCred
+    private let attributes: OwnAttributes
     private let sealSet: Atomic<UInt32>
-    private let created: timespec
-
-    private let permissions: UInt32
 
     init(_ manager: ProcessManager, name: [UInt8], seals: UInt32, permissions: UInt32, cred: MixCred) throws(Errno) {
         var segment = KnCap()
         try manager.check(manager.nucleus.sgCreate("memfd", 0, &segment))
         data = SegmentData(segment: segment, lock: Lock())
         self.name = name
-        owner = cred
+        attributes = OwnAttributes(permissions: permissions, owner: cred)
         sealSet = Atomic(seals)
-        self.permissions = permissions
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        created = now
         super.init(manager, flags: FileFlags.readWrite | FileFlags.large)
     }
 
@@ -34,7 +27,8 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
         manager.nucleus.sgRelease(&segment)
     }
 
-    override var mode: UInt32 { FileMode.regular | permissions }
+    override var mode: UInt32 { FileMode.regular | attributes.permissions }
+    override var ownAttributes: OwnAttributes? { attributes }
     override var position: Int64 { offset.withLock { $0 } }
 
     override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
@@ -87,12 +81,8 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
         stat.blocks = (size + 511) / 512
         stat.nlink = 0
         stat.mode = mode
-        stat.uid = owner.uid
-        stat.gid = owner.gid
         stat.blksize = 4096
-        (stat.atimeSec, stat.atimeNsec) = (Int64(created.tv_sec), UInt32(created.tv_nsec))
-        (stat.mtimeSec, stat.mtimeNsec) = (stat.atimeSec, stat.atimeNsec)
-        (stat.ctimeSec, stat.ctimeNsec) = (stat.atimeSec, stat.atimeNsec)
+        attributes.fill(&stat)
         return stat
     }
 
@@ -124,6 +114,11 @@ final class MemoryFile: OpenDescription, @unchecked Sendable {
 
     /// No shared mapping of it may be writable.
     var isWriteSealed: Bool { seals & (Seal.write | Seal.futureWrite) != 0 }
+
+    /// F_SEAL_EXEC: executable or not, it stays so.
+    func check(_ newMode: UInt32) throws(Errno) {
+        if seals & Seal.execute != 0, (mode ^ newMode) & 0o111 != 0 { throw .EPERM }
+    }
 
     private var isMappedShared: Bool {
         guard let mapping else { return false }

@@ -110,7 +110,7 @@ enum NameCalls {
         switch type {
         case 0, FileMode.regular, FileMode.fifo, FileMode.socket: break
         case FileMode.character, FileMode.block:
-            guard call.process.credentials.isPrivileged else { throw .EPERM }
+            guard call.process.credentials.has(Credentials.capMakeNode) else { throw .EPERM }
         case FileMode.directory: throw .EPERM
         default: throw .EINVAL
         }

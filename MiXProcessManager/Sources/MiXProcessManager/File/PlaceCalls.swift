@@ -29,7 +29,7 @@ enum PlaceCalls {
         (
             161, "chroot",
             { (call) throws(Errno) in
-                guard call.process.credentials.isPrivileged else { throw .EPERM }
+                guard call.process.credentials.has(Credentials.capSysChroot) else { throw .EPERM }
                 call.process.root.change(to: try directory(call, call.path(0)))
                 return .zero
             }

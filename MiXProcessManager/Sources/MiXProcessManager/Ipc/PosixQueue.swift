@@ -31,9 +31,7 @@ final class PosixQueue: @unchecked Sendable {
     let name: [UInt8]
     let most: Int
     let size: Int
-    let owner: MixCred
-    let mode: UInt32
-    let created: Int64
+    let attributes: OwnAttributes
     private let weight: Weight
     private let queues: PosixQueues
     /// Lowest priority first, and of equals the youngest first: the next one is the last.
@@ -51,11 +49,9 @@ final class PosixQueue: @unchecked Sendable {
         self.name = name
         self.most = most
         self.size = size
-        self.mode = FileMode.regular | mode
-        self.owner = owner
+        attributes = OwnAttributes(permissions: mode, owner: owner)
         self.weight = weight
         self.queues = queues
-        created = Int64(time(nil))
     }
 
     /// Never under the lock of the table: who takes a name away still holds the queue.

@@ -66,10 +66,11 @@ enum PosixQueueCalls {
     }
 
     private static func check(_ queue: PosixQueue, _ who: Credentials, wanted: UInt32) throws(Errno) {
-        var granted = queue.mode
-        if who.fsuid == queue.owner.uid {
+        var granted = queue.attributes.permissions
+        let owner = queue.attributes.owner
+        if who.fsuid == owner.uid {
             granted >>= 6
-        } else if who.fsgid == queue.owner.gid || who.groups.contains(queue.owner.gid) {
+        } else if who.fsgid == owner.gid || who.groups.contains(owner.gid) {
             granted >>= 3
         }
         guard wanted & ~granted & 7 == 0 || who.isPrivileged else { throw .EACCES }
@@ -80,7 +81,7 @@ enum PosixQueueCalls {
         let name = try name(call)
         guard let queue = call.manager.ipc.queues.find(name) else { throw .ENOENT }
         let who = call.process.credentials
-        guard who.fsuid == queue.owner.uid || who.isPrivileged else { throw .EPERM }
+        guard who.fsuid == queue.attributes.owner.uid || who.isPrivileged else { throw .EPERM }
         call.manager.ipc.queues.remove(queue)
         return .zero
     }

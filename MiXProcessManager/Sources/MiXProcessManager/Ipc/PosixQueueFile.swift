@@ -18,7 +18,8 @@ final class PosixQueueFile: OpenDescription, @unchecked Sendable {
         queue.lock.withLock { if queue.registration?.process.pid == cred.pid { queue.registration = nil } }
     }
 
-    override var mode: UInt32 { queue.mode }
+    override var mode: UInt32 { FileMode.regular | queue.attributes.permissions }
+    override var ownAttributes: OwnAttributes? { queue.attributes }
     override var position: Int64 { offset.withLock { $0 } }
 
     /// The state as a line of text (mq_overview(7), "Mounting the message queue filesystem").
@@ -54,8 +55,7 @@ final class PosixQueueFile: OpenDescription, @unchecked Sendable {
     override func stat(_ cred: MixCred) throws(Errno) -> MixStat {
         var stat = MixStat.anonymous(number, mode: mode)
         stat.size = 80
-        (stat.uid, stat.gid) = (queue.owner.uid, queue.owner.gid)
-        (stat.atimeSec, stat.mtimeSec, stat.ctimeSec) = (queue.created, queue.created, queue.created)
+        queue.attributes.fill(&stat)
         return stat
     }
     override func linkText(_ root: MixKey) -> [UInt8] { [0x2f] + queue.name }

@@ -36,8 +36,19 @@ enum LockCalls {
             guard space.map.locked - already + (end - start) <= room else { throw .ENOMEM }
             guard space.map.covers(start, end) else { throw .ENOMEM }
             space.map.mark(start, end) { $0.isLocked = true }
+            // Locked, but there is nothing that could be brought in.
+            guard space.map.areas(in: start, end).allSatisfy({ isThere(call, $0) }) else { throw .ENOMEM }
         }
         return .zero
+    }
+
+    /// Neither without any access nor behind the end of its file.
+    private static func isThere(_ call: Call, _ area: MappedArea) -> Bool {
+        guard area.protection != 0 else { return false }
+        guard let file = area.file as? any MappedFile else { return true }
+        var (segment, stat) = (file.mappedSegment, KnSgStat())
+        guard call.nucleus.sgStat(&segment, &stat) >= 0, let end = AddressSpace.pageUp(stat.size) else { return true }
+        return area.offset + (area.end - area.start) <= end
     }
 
     @Sendable private static func unlock(_ call: Call) throws(Errno) -> Outcome {

@@ -9,8 +9,8 @@ enum PlacementCalls {
 
     /// A mask of nodes in `bits` - 1 bits; EINVAL for bits beyond the nodes there can be.
     private static func nodes(_ call: Call, _ address: UInt64, _ bits: UInt64) throws(Errno) -> UInt64 {
-        guard address != 0, bits > 1 else { return 0 }
-        guard bits - 1 <= 4096 * 8 else { throw .EINVAL }
+        if address == 0 || bits == 1 { return 0 }
+        guard 2...4096 * 8 + 1 ~= bits else { throw .EINVAL }
         let bytes = try call.copyIn(address, count: Int((bits - 1 + 63) / 64 * 8))
         var mask = bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
         if bits - 1 < 64 { mask &= (1 << (bits - 1)) - 1 }
@@ -18,25 +18,31 @@ enum PlacementCalls {
         return mask
     }
 
-    /// A policy with its nodes, as Linux takes it on a machine with node 0.
-    private static func policy(_ call: Call, _ mode: UInt32, _ mask: UInt64) throws(Errno) -> MemoryPolicy {
-        let (staticNodes, relativeNodes, balancing): (UInt32, UInt32, UInt32) = (0x8000, 0x4000, 0x2000)
-        let kind = mode & ~(staticNodes | relativeNodes | balancing)
+    private static let flags: UInt32 = 0xe000, staticNodes: UInt32 = 0x8000, relativeNodes: UInt32 = 0x4000
+    private static let balancing: UInt32 = 0x2000
+
+    private static func checkMode(_ mode: UInt32) throws(Errno) {
+        let kind = mode & ~flags
         guard kind <= weighted, mode & (staticNodes | relativeNodes) != staticNodes | relativeNodes,
             mode & balancing == 0 || kind == bindTo || kind == preferredMany
         else { throw .EINVAL }
-        switch kind {
+    }
+
+    /// A policy with its nodes, as Linux takes it on a machine with node 0.
+    private static func policy(_ mode: UInt32, _ mask: UInt64) throws(Errno) -> MemoryPolicy {
+        switch mode & ~flags {
         case 0: guard mask == 0, mode == 0 else { throw .EINVAL }
         case local: guard mask == 0, mode == local else { throw .EINVAL }
         case preferred where mask == 0: guard mode == preferred else { throw .EINVAL }
         default: guard mask & 1 != 0 else { throw .EINVAL }
         }
-        let isLocal = kind == preferred && mask == 0
+        let isLocal = mode == preferred && mask == 0
         return MemoryPolicy(mode: isLocal ? local : mode, nodes: mask & 1)
     }
 
     @Sendable private static func setPolicy(_ call: Call) throws(Errno) -> Outcome {
-        call.task.memoryPolicy = try policy(call, call.uint(0), try nodes(call, call[1], call[2]))
+        try checkMode(call.uint(0))
+        call.task.memoryPolicy = try policy(call.uint(0), try nodes(call, call[1], call[2]))
         return .zero
     }
 
@@ -71,13 +77,15 @@ enum PlacementCalls {
     }
 
     @Sendable private static func bind(_ call: Call) throws(Errno) -> Outcome {
-        let flags = call.uint(5)
-        guard flags & ~7 == 0 else { throw .EINVAL }
-        guard flags & 4 == 0 || call.process.credentials.has(Credentials.capSysNice) else { throw .EPERM }
-        guard call[0] % AddressSpace.page == 0 else { throw .EINVAL }
-        let (start, end) = try MemoryCalls.range(call[0], call[1])
-        let policy = try policy(call, call.uint(2), try nodes(call, call[3], call[4]))
+        try checkMode(call.uint(2))
+        let mask = try nodes(call, call[3], call[4])
+        guard call.uint(5) & ~7 == 0 else { throw .EINVAL }
+        guard call.uint(5) & 4 == 0 || call.process.credentials.has(Credentials.capSysNice) else { throw .EPERM }
+        let bounds: (start: UInt64, end: UInt64)
+        do { bounds = try MemoryCalls.range(call[0], call[1]) } catch { throw .EINVAL }
+        let (start, end) = bounds
         if start == end { return .zero }
+        let policy = try policy(call.uint(2), mask)
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
             guard space.map.covers(start, end) else { throw .EFAULT }

@@ -1,4 +1,4 @@
-import Glibc
+import CMiXFile
 
 /// A pipe or FIFO (pipe(7)): the ring, who holds which end, and who waits.
 ///
@@ -35,13 +35,11 @@ final class Pipe: @unchecked Sendable {
     /// Woken for writers: room came, or the last reader went.
     let writable = PollSource()
     let inode: UInt64
-    let created: timespec
+    let attributes: OwnAttributes
 
-    init(inode: UInt64) {
+    init(inode: UInt64, owner: MixCred = MixCred()) {
         self.inode = inode
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        created = now
+        attributes = OwnAttributes(permissions: 0o600, owner: owner)
     }
 
     private func locked<R>(_ body: (inout State) -> R) -> R { lock.withLock { body(&state) } }

@@ -7,7 +7,8 @@ enum PipeCalls {
 
     private static func make(_ call: Call, _ flags: UInt32) throws(Errno) -> Outcome {
         if flags & ~(FileFlags.closeOnExec | FileFlags.nonBlocking | FileFlags.direct) != 0 { throw .EINVAL }
-        let pipe = Pipe(inode: call.manager.files.nextNumber() & 0x7fff_ffff)
+        let pipe = Pipe(
+            inode: call.manager.files.nextNumber() & 0x7fff_ffff, owner: call.process.mixCred())
         let status = flags & ~FileFlags.closeOnExec
         let close = flags & FileFlags.closeOnExec != 0
         let input = PipeEnd(call.manager, pipe, flags: status | FileFlags.readOnly)

@@ -23,7 +23,8 @@ final class PipeEnd: OpenDescription, @unchecked Sendable {
         if let node { manager.files.fifos.release(node) }
     }
 
-    override var mode: UInt32 { node?.mode ?? FileMode.fifo | 0o600 }
+    override var mode: UInt32 { node?.mode ?? FileMode.fifo | pipe.attributes.permissions }
+    override var ownAttributes: OwnAttributes? { node == nil ? pipe.attributes : nil }
 
     // MARK: Data
 
@@ -105,12 +106,8 @@ final class PipeEnd: OpenDescription, @unchecked Sendable {
         stat.ino = pipe.inode
         stat.nlink = 1
         stat.mode = mode
-        stat.uid = cred.uid
-        stat.gid = cred.gid
         stat.blksize = 4096
-        (stat.atimeSec, stat.atimeNsec) = (Int64(pipe.created.tv_sec), UInt32(pipe.created.tv_nsec))
-        (stat.mtimeSec, stat.mtimeNsec) = (stat.atimeSec, stat.atimeNsec)
-        (stat.ctimeSec, stat.ctimeNsec) = (stat.atimeSec, stat.atimeNsec)
+        pipe.attributes.fill(&stat)
         return stat
     }
 

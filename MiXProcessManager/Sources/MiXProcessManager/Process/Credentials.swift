@@ -17,7 +17,7 @@ struct Credentials: Equatable {
     /// Root is root as in a container: what is the host's is not its to have. CAP_SYS_MODULE, RAWIO, PACCT, NICE, TIME;
     /// CAP_PERFMON, CAP_BPF.
     static let rootCapabilities: UInt64 = [16, 17, 20, 23, 25, 38, 39].reduce(allCapabilities) { $0 & ~(1 << $1) }
-    static let capSetPcap = 8
+    static let capSetPcap = 8, capSysChroot = 18, capMakeNode = 27, capFileOwner = 3, capChangeOwner = 0
     static let noRoot: UInt32 = 1, noSetUidFixup: UInt32 = 4, keepCapabilities: UInt32 = 16
     static let noAmbientRaise: UInt32 = 64
     static let capDacOverride = 1, capKill = 5, capSetGid = 6, capSetUid = 7, capSysAdmin = 21, capSysNice = 23

@@ -142,7 +142,8 @@ def command_of(scenario, variant, manifest, folder, work):
     environment = dict(places.ENVIRONMENT, **scenario.environment, CANARY=str(folder / "canary"))
     if scenario.driver:
         host = dict(os.environ, PYTHONPATH=str(places.TESTS / "Runner"), PYTHONDONTWRITEBYTECODE="1",
-                    SITE_MANIFEST=manifest, SITE_WORK=str(work), SITE_SCRATCH=str(folder), LC_ALL="C")
+                    SITE_MANIFEST=manifest, SITE_VARIANT=variant, SITE_SET=os.environ.get("SITE_SET", "sample"),
+                    SITE_WORK=str(work), SITE_SCRATCH=str(folder), LC_ALL="C")
         return [sys.executable, str(scenario.driver)], host
     argv = [part.replace("{tests}", str(places.PROGRAMS)).replace("{variant}", variant) for part in scenario.command]
     if manifest in (NATIVE, NO_SITE):
@@ -209,7 +210,8 @@ def run(name, variant, manifest):
         problems += compare_with(reference, outcome, scenario)
     if not problems or not os.environ.get("CHORUS_KEEP"):
         shutil.rmtree(folder, ignore_errors=True)
-    return {"problems": problems, "seconds": seconds}
+    notes = outcome.stderr.decode("utf-8", "backslashreplace").splitlines() if scenario.driver else []
+    return {"problems": problems, "notes": [line for line in notes if line.startswith("note: ")], "seconds": seconds}
 
 
 if __name__ == "__main__":

@@ -67,11 +67,11 @@ def plan(options, chosen, seed):
     return jobs, []
 
 
-def run_job(scenario, variant, manifest):
+def run_job(scenario, variant, manifest, chosen_set):
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).parent / "job.py"), scenario.name, variant, manifest],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env=dict(os.environ, CHORUS_SCRATCH=str(places.SCRATCH)))
+        env=dict(os.environ, CHORUS_SCRATCH=str(places.SCRATCH), SITE_SET=chosen_set))
     try:  # twice the limit, since a native run may follow, and the time to look for leftovers
         output, errors = process.communicate(timeout=scenario.limit * 2 + 60)
         return json.loads(output.splitlines()[-1])
@@ -113,7 +113,7 @@ def main():
     passed = failed = 0
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        futures = {pool.submit(run_job, *job): job for job in jobs}
+        futures = {pool.submit(run_job, *job, options.set): job for job in jobs}
         for future in concurrent.futures.as_completed(futures):
             scenario, variant, manifest = futures[future]
             name = scenario.name + (f" ({variant})" if variant else "")
@@ -121,7 +121,7 @@ def main():
             good = not result["problems"]
             passed, failed = passed + good, failed + (not good)
             print(f"{'ok  ' if good else 'FAIL'} {name:28} {manifest:10} {result['seconds']:7.2f} s", flush=True)
-            for line in result["problems"]:
+            for line in result.get("notes", []) + result["problems"]:
                 print(f"     {line}", flush=True)
     if not os.environ.get("CHORUS_KEEP"):
         shutil.rmtree(places.SCRATCH, ignore_errors=True)

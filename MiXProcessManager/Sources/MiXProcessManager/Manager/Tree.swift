@@ -52,14 +52,20 @@ extension ProcessManager {
         return true
     }
 
-    /// Under the tree lock: the next free process or thread number.
-    func allocatePidLocked() throws(Errno) -> Int32 {
+    private func isPidUsedLocked(_ pid: Int32) -> Bool {
+        pid == 1 || processes[pid] != nil || tasks[pid] != nil
+            || processes.values.contains { $0.pgrp == pid || $0.sid == pid }
+    }
+
+    /// Under the tree lock: the next free process or thread number, or the one wanted.
+    func allocatePidLocked(_ wanted: Int32? = nil) throws(Errno) -> Int32 {
+        if let wanted {
+            if isPidUsedLocked(wanted) { throw .EEXIST }
+            return wanted
+        }
         for _ in 0..<Self.maxPid {
             lastPid = lastPid >= Self.maxPid - 1 ? Self.firstPid : max(lastPid + 1, Self.firstPid)
-            let isUsed =
-                processes[lastPid] != nil || tasks[lastPid] != nil
-                || processes.values.contains { $0.pgrp == lastPid || $0.sid == lastPid }
-            if !isUsed { return lastPid }
+            if !isPidUsedLocked(lastPid) { return lastPid }
         }
         throw .EAGAIN
     }

@@ -6,16 +6,17 @@ import Synchronization
 enum CloneCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
         (56, "clone", clone), (57, "fork", fork), (58, "vfork", vfork), (60, "exit", exit),
-        (231, "exit_group", exitGroup),
+        (231, "exit_group", exitGroup), (435, "clone3", clone3),
     ]
     static let vm: UInt64 = 0x100, fs: UInt64 = 0x200, files: UInt64 = 0x400, sighand: UInt64 = 0x800
     static let pidfd: UInt64 = 0x1000, ptrace: UInt64 = 0x2000, vforkFlag: UInt64 = 0x4000, parent: UInt64 = 0x8000
     static let thread: UInt64 = 0x1_0000, newNamespace: UInt64 = 0x2_0000, systemV: UInt64 = 0x4_0000
     static let setTls: UInt64 = 0x8_0000, parentSetTid: UInt64 = 0x10_0000, childClearTid: UInt64 = 0x20_0000
     static let detached: UInt64 = 0x40_0000, untraced: UInt64 = 0x80_0000, childSetTid: UInt64 = 0x100_0000
+    static let clearHandlers: UInt64 = 0x1_0000_0000
     private static let known: UInt64 =
         vm | fs | files | sighand | ptrace | vforkFlag | parent | thread | systemV | setTls | parentSetTid
-        | childClearTid | detached | untraced | childSetTid | 0x8000_0000 | 0xff
+        | childClearTid | detached | untraced | childSetTid | 0x8000_0000 | 0xff | pidfd | clearHandlers
 
     struct Request {
         var flags: UInt64
@@ -23,6 +24,10 @@ enum CloneCalls {
         var parentTid: UInt64 = 0
         var childTid: UInt64 = 0
         var tls: UInt64 = 0
+        /// Where the pidfd goes: with clone(2) in the place of the parent's tid.
+        var pidfdAddress: UInt64 = 0
+        /// The number that clone3(2) asks for.
+        var wantedPid: Int32?
         var signal: Int32 { Int32(flags & 0xff) }
         func has(_ flag: UInt64) -> Bool { flags & flag != 0 }
     }
@@ -35,8 +40,14 @@ enum CloneCalls {
     }
     @Sendable static func clone(_ call: Call) throws(Errno) -> Outcome {
         let request = Request(
-            flags: call[0] & 0xffff_ffff, stack: call[1], parentTid: call[2], childTid: call[3], tls: call[4])
+            flags: call[0] & 0xffff_ffff, stack: call[1], parentTid: call[2], childTid: call[3], tls: call[4],
+            pidfdAddress: call[2])
+        if request.has(pidfd) && request.has(parentSetTid) { throw .EINVAL }
         return try create(call, request)
+    }
+    @Sendable static func clone3(_ call: Call) throws(Errno) -> Outcome {
+        // The parent of a vfork, run again: what it asked for is long done.
+        try create(call, call.kept is VforkWait ? Request(flags: 0) : Clone3.request(call))
     }
     @Sendable static func exit(_ call: Call) throws(Errno) -> Outcome {
         call.manager.endTask(call.task, status: WaitStatus.exited(call.int(0)))
@@ -55,7 +66,8 @@ enum CloneCalls {
         let flags = request.flags
         guard flags & ~known == 0 else { throw .EINVAL }
         if request.has(thread) && !request.has(sighand) { throw .EINVAL }
-        if request.has(sighand) && !request.has(vm) { throw .EINVAL }
+        if request.has(sighand) && (!request.has(vm) || request.has(clearHandlers)) { throw .EINVAL }
+        if request.has(pidfd) && (request.has(thread) || request.has(detached)) { throw .EINVAL }
         guard request.signal <= Signal.last else { throw .EINVAL }
         if request.has(thread) { return .done(value: try createThread(call, request)) }
         return try createProcess(call, request)
@@ -64,7 +76,7 @@ enum CloneCalls {
     private static func createThread(_ call: Call, _ request: Request) throws(Errno) -> Int32 {
         let manager = call.manager
         let process = call.process
-        let tid = try manager.tree.withLock { () throws(Errno) in try manager.allocatePidLocked() }
+        let tid = try manager.tree.withLock { () throws(Errno) in try manager.allocatePidLocked(request.wantedPid) }
         let task = Task(manager: manager, process: process, tid: tid, name: call.task.name)
         task.inherit(from: call.task)
         var actor = process.actor
@@ -134,7 +146,7 @@ enum CloneCalls {
             if own >= from.limits[.processes].soft && !from.credentials.isPrivileged {
                 throw .EAGAIN
             }
-            return try manager.allocatePidLocked()
+            return try manager.allocatePidLocked(request.wantedPid)
         }
         var actor = KnCap()
         let created = manager.nucleus.actorCreate(nil, &actor, K_UNIXACTOR, K_ACTIVE, from.command)
@@ -156,9 +168,15 @@ enum CloneCalls {
         manager.trace(process: pid, actor)
         let task = Task(manager: manager, process: child, tid: pid, name: call.task.name)
         task.inherit(from: call.task)
-        do {
+        var descriptor: Int?
+        do throws(Errno) {
+            if request.has(pidfd) { descriptor = try call.install(PidFile(child, flags: 0), closeOnExec: true) }
             try start(call, request, task, &actor, isSharing: sharesMemory)
+            // The child has been copied and has not run: a bad address leaves nothing behind.
+            if let descriptor { try call.writeNow(Int32(descriptor), at: request.pidfdAddress) }
         } catch {
+            if let descriptor { try? from.files.close(descriptor) }
+            manager.taskTable.remove(task.cookie)
             manager.releaseFiles(child)
             manager.nucleus.actorDelete(&actor)
             throw error
@@ -194,7 +212,12 @@ enum CloneCalls {
             child.credentials = from.credentials
             child.limits = from.limits
             child.umask = from.umask
-            child.exitSignal = request.signal
+            if request.has(clearHandlers) {
+                for signal in child.actions.indices where child.actions[signal].isHandler {
+                    child.actions[signal] = SignalAction()
+                }
+            }
+            child.exitSignal = request.has(parent) ? from.exitSignal : request.signal
             child.command = from.command
             child.commandLine = from.commandLine
             child.environment = from.environment

@@ -41,6 +41,8 @@ final class Process: @unchecked Sendable {
     var signalQueue: WaitQueue { signalSource.queue }
     /// Woken when a child changes state (wait4).
     let childQueue = WaitQueue()
+    /// Polled by pidfds: the end, and the end of the zombie.
+    let endSource = PollSource()
     /// A state change that wait4/waitid has not yet collected.
     var stopReport: Int32?
     var continueReport = false

@@ -103,6 +103,7 @@ extension ProcessManager {
     private func bury(_ process: Process) -> Report {
         process.tasks = []
         process.state = .zombie
+        process.endSource.notify()
         adoptChildrenLocked(of: process)
         hangUpOrphansLocked(process.pgrp, leaving: process)
         if process.spawned != nil {
@@ -154,6 +155,7 @@ extension ProcessManager {
     /// Under the tree lock: out of all tables.
     func forgetLocked(_ process: Process) {
         process.state = .reaped
+        process.endSource.notify()
         processes[process.pid] = nil
         if let parent = process.parent {
             parent.accounting.childUser &+= process.accounting.user &+ process.accounting.childUser

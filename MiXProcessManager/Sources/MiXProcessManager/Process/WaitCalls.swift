@@ -13,12 +13,14 @@ enum WaitCalls {
     enum Selection {
         case any
         case pid(Int32)
+        case process(Process)
         case group(Int32)
 
         func matches(_ process: Process) -> Bool {
             switch self {
             case .any: true
             case .pid(let pid): process.pid == pid
+            case .process(let one): process === one
             case .group(let pgrp): process.pgrp == pgrp
             }
         }
@@ -104,6 +106,8 @@ enum WaitCalls {
         let id = call.int(1)
         guard options & ~known == 0, options & (exited | untraced | continued) != 0 else { throw .EINVAL }
         let selection: Selection
+        /// Of a pidfd with O_NONBLOCK (waitid(2)).
+        var pollsOnly = false
         switch call.int(0) {
         case 0: selection = .any
         case 1:
@@ -112,10 +116,17 @@ enum WaitCalls {
         case 2:
             guard id >= 0 else { throw .EINVAL }
             selection = .group(id == 0 ? call.process.pgrp : id)
+        case 3:
+            guard let file = try call.openDescription(1) as? PidFile else { throw .EBADF }
+            selection = .process(file.process)
+            pollsOnly = file.isNonBlocking
         default: throw .EINVAL
         }
-        guard let found = try collect(call, selection, options) else {
-            guard options & noHang != 0 else { return .park(Wait(on: [call.process.childQueue], for: "do_wait")) }
+        guard let found = try collect(call, selection, options | (pollsOnly ? noHang : 0)) else {
+            guard options & noHang != 0 else {
+                if pollsOnly { throw .EAGAIN }
+                return .park(Wait(on: [call.process.childQueue], for: "do_wait"))
+            }
             if call[2] != 0 { try call.copyOut([UInt8](repeating: 0, count: SignalInfo.size), to: call[2]) }
             return .zero
         }

@@ -2,6 +2,7 @@
 enum CoreCalls {
     static func register(_ table: inout SystemCallTable) {
         table.register(CloneCalls.table)
+        table.register(PidFileCalls.table)
         table.register(ExecCalls.table)
         table.register(WaitCalls.table)
         table.register(IdentityCalls.table)

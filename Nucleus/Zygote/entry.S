@@ -85,6 +85,20 @@ stub_string_fix:
     mov $-1, %rax
     ret
 
+/* int64_t stub_swap(word, expected, new): 0 swapped, 1 another word is there, -1 no memory that can be written. */
+    .globl stub_swap, stub_swap_begin, stub_swap_end, stub_swap_fix
+stub_swap:
+    mov %esi, %eax
+stub_swap_begin:
+    lock cmpxchgl %edx, (%rdi)
+stub_swap_end:
+    setne %al
+    movzbl %al, %eax
+    ret
+stub_swap_fix:
+    mov $-1, %rax
+    ret
+
 /* long stub_clone(flags, stack, area): the child starts in stub_child(area) on `stack`. */
     .globl stub_clone
 stub_clone:

@@ -50,12 +50,15 @@ void stub_resume_full(struct host_ucontext *context) __attribute__((noreturn));
 uint64_t stub_copy(void *to, const void *from, uint64_t size);
 /* Copies up to and with the NUL: length with NUL, 0 where none within size, -1 on a fault. */
 int64_t stub_copy_string(char *to, const char *from, uint64_t size);
+/* 0 swapped, 1 another word is there, -1 on a fault. */
+int64_t stub_swap(uint32_t *word, uint32_t expected, uint32_t new);
 long stub_clone(uint64_t flags, void *stack, struct mb_area *area);
 void stub_trampoline(void);
 void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *context);
 void stub_restorer(void);
 extern const char stub_copy_begin[], stub_copy_end[], stub_copy_fix[];
 extern const char stub_string_begin[], stub_string_end[], stub_string_fix[];
+extern const char stub_swap_begin[], stub_swap_end[], stub_swap_fix[];
 long install_filter(void);
 #pragma GCC visibility pop
 

@@ -101,6 +101,10 @@ static void run_operations(struct mb_area *area, int *failed) {
             r = stub_copy_string((char *)area + MB_PAYLOAD + a[2], (const char *)a[0], a[1]);
             r = r > 0 ? r : r == 0 ? -E2BIG : -EFAULT;
             break;
+        case OP_SWAP:
+            r = stub_swap((uint32_t *)a[0], (uint32_t)a[1], (uint32_t)a[2]);
+            if (r < 0) r = -EFAULT;
+            break;
         case OP_RECVFD:
             fd = (int32_t)(r = receive_descriptors(area, &second));
             break;
@@ -191,6 +195,7 @@ void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *con
         if (signo == MB_KICK) return; /* already talking to the nucleus, or about to leave: it kicks again */
         if (mc->rip >= (uint64_t)stub_copy_begin && mc->rip < (uint64_t)stub_copy_end) { mc->rip = (uint64_t)stub_copy_fix; return; }
         if (mc->rip >= (uint64_t)stub_string_begin && mc->rip < (uint64_t)stub_string_end) { mc->rip = (uint64_t)stub_string_fix; return; }
+        if (mc->rip >= (uint64_t)stub_swap_begin && mc->rip < (uint64_t)stub_swap_end) { mc->rip = (uint64_t)stub_swap_fix; return; }
         host1(__NR_exit_group, 128 + signo); /* the guest jumped into the stub or broke it: it ends itself only */
     }
     area->guest.frame = (uint32_t)((char *)context - (char *)area);

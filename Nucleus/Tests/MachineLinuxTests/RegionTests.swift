@@ -82,6 +82,21 @@ extension MiniKernel {
         kernel.endAll()
     }
 
+    @Test func aWordIsSwappedOnlyForTheOneExpected() throws {
+        let kernel = try #require(MiniKernel())
+        try #require(kernel.start(Steps().forEver.bytes))
+        let (other, thread) = try #require(kernel.second(Steps().forEver))
+        var its = other.cap
+        var data = region(place, size, readWrite), text = region(place + size, size, K_READABLE)
+        #expect(kernel.nucleus.rgnAllocate(&its, &data) == K_OK && kernel.nucleus.rgnAllocate(&its, &text) == K_OK)
+        #expect(kernel.guests.swapWord(thread, place + 4, expected: 0, new: 0x6463_6261) == K_OK)
+        #expect(kernel.text(other, place + 4, 4) == "abcd")
+        #expect(kernel.guests.swapWord(thread, place + 4, expected: 0, new: 7) == K_EBUSY)
+        #expect(kernel.text(other, place + 4, 4) == "abcd")
+        #expect(kernel.guests.swapWord(thread, place + size, expected: 0, new: 7) == K_EFAULT)
+        #expect(kernel.guests.swapWord(thread, place + 2 * size, expected: 0, new: 7) == K_EFAULT)
+    }
+
     @Test func aCopyIsItsOwn() throws {
         let kernel = try #require(MiniKernel())
         try #require(kernel.start(Steps().forEver.bytes))

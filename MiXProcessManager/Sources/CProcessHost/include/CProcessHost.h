@@ -1,7 +1,10 @@
 /* What the Process Manager asks of its own host process and Swift cannot spell. */
 #ifndef CPROCESSHOST_H
 #define CPROCESSHOST_H
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
@@ -36,4 +39,17 @@ static inline uint32_t pm_processor(void) {
 /* A barrier on every processor of the host (membarrier(2), MEMBARRIER_CMD_GLOBAL). */
 static inline int pm_has_membarrier(void) { long all = syscall(SYS_membarrier, 0, 0, 0); return all > 0 && all & 1; }
 static inline void pm_membarrier(void) { syscall(SYS_membarrier, 1, 0, 0); }
+
+/* CPU time of a thread of the host in nanoseconds; 0 where the host does not say (proc(5), CONFIG_SCHED_INFO). */
+static inline uint64_t pm_thread_time(int32_t tid) {
+    char text[64];
+    snprintf(text, sizeof text, "/proc/%d/schedstat", (int)tid);
+    int fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (size <= 0) return 0;
+    text[size] = 0;
+    return strtoull(text, 0, 10);
+}
 #endif

@@ -71,6 +71,8 @@ class OpenDescription: @unchecked Sendable {
         }
     }
 
+    final var outerSets: [EpollFile] { watchers.withLock { $0 } }
+
     /// The last descriptor is gone.
     func closed() {}
 

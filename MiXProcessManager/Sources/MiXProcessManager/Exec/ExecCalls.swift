@@ -39,8 +39,10 @@ enum ExecCalls {
             process, from: directory, path: path, arguments: arguments, environment: environment)
 
         // From here on there is no way back to the old program.
+        let tid = task.tid
         guard manager.leaveAlone(task) else { return .gone }
         manager.releaseRobust(task)
+        manager.releasePiLocks(ofTask: tid)
         var actor = process.actor
         let renewed = manager.nucleus.actorRenew(&actor, task.thread)
         guard renewed >= 0 else {
@@ -85,6 +87,7 @@ extension ProcessManager {
         for other in others {
             taskTable.remove(other.cookie)
             _ = other.interruptPark()
+            releasePiLocks(ofTask: other.tid)
         }
         return true
     }
@@ -112,6 +115,7 @@ extension ProcessManager {
             }
             task.altStack = AltStack()
             task.clearChildTid = 0
+            task.hostThread = 0
             task.robustList = 0
             process.hasExecuted = true
             process.exitSignal = Signal.chld

@@ -3,11 +3,14 @@ import CChorus
 /// futex(2), robust lists.
 enum FutexCalls {
     static let table: [(Int, String, SystemCallHandler)] = [
-        (202, "futex", futex), (273, "set_robust_list", setRobustList), (274, "get_robust_list", getRobustList),
+        (202, "futex", futex), (449, "futex_waitv", FutexWaitv.wait), (273, "set_robust_list", setRobustList),
+        (274, "get_robust_list", getRobustList),
     ]
     private static let privateFlag: UInt32 = 128, realTime: UInt32 = 256
     private static let waitOp: UInt32 = 0, wakeOp: UInt32 = 1, requeueOp: UInt32 = 3, compareRequeue: UInt32 = 4
-    private static let wakeOperation: UInt32 = 5, waitBitset: UInt32 = 9, wakeBitset: UInt32 = 10
+    private static let wakeOperation: UInt32 = 5, lockPi: UInt32 = 6, unlockPi: UInt32 = 7, tryLockPi: UInt32 = 8
+    private static let waitBitset: UInt32 = 9, wakeBitset: UInt32 = 10, waitRequeuePi: UInt32 = 11
+    private static let compareRequeuePi: UInt32 = 12, lockPi2: UInt32 = 13
 
     @Sendable static func futex(_ call: Call) throws(Errno) -> Outcome {
         let operation = call.uint(1)
@@ -15,8 +18,11 @@ enum FutexCalls {
         let address = call[0]
         guard address % 4 == 0 else { throw .EINVAL }
         let manager = call.manager
+        let command = operation & ~(privateFlag | realTime)
+        let byRealTime = operation & realTime != 0
+        if byRealTime, ![waitOp, waitBitset, waitRequeuePi, lockPi2].contains(command) { throw .ENOSYS }
         let key = manager.futexKey(call.process, address, isPrivate: isPrivate)
-        switch operation & ~(privateFlag | realTime) {
+        switch command {
         case waitOp: return try wait(call, key, bits: .max, isAbsolute: false, operation)
         case waitBitset: return try wait(call, key, bits: call.uint(5), isAbsolute: true, operation)
         case wakeOp: return .done(value: manager.futexWake(key, Int(max(call.int(2), 1)), bits: .max))
@@ -25,12 +31,18 @@ enum FutexCalls {
             return .done(value: manager.futexWake(key, Int(max(call.int(2), 1)), bits: call.uint(5)))
         case requeueOp, compareRequeue:
             guard call[4] % 4 == 0, call.int(2) >= 0, call.int(3) >= 0 else { throw .EINVAL }
-            if operation & ~(privateFlag | realTime) == compareRequeue {
+            if command == compareRequeue {
                 guard try call.readStruct(UInt32.self, at: address) == call.uint(5) else { throw .EAGAIN }
             }
             let target = manager.futexKey(call.process, call[4], isPrivate: isPrivate)
             return .done(value: requeue(manager, key, target, Int(call.int(2)), Int(call.int(3))))
         case wakeOperation: return try wakeWithOperation(call, key, isPrivate)
+        case lockPi: return try PiCalls.lock(call, isPrivate: isPrivate, realTime: true, tries: false)
+        case lockPi2: return try PiCalls.lock(call, isPrivate: isPrivate, realTime: byRealTime, tries: false)
+        case tryLockPi: return try PiCalls.lock(call, isPrivate: isPrivate, realTime: true, tries: true)
+        case unlockPi: return try PiCalls.unlock(call, isPrivate: isPrivate)
+        case waitRequeuePi: return try PiCalls.waitRequeue(call, isPrivate: isPrivate, realTime: byRealTime)
+        case compareRequeuePi: return try PiCalls.requeue(call, isPrivate: isPrivate)
         default: throw .ENOSYS
         }
     }
@@ -39,12 +51,9 @@ enum FutexCalls {
         _ call: Call, _ key: FutexKey, bits: UInt32, isAbsolute: Bool, _ operation: UInt32
     ) throws(Errno) -> Outcome {
         guard bits != 0 else { throw .EINVAL }
-        // Run again: by a wake-up, which is the end of it, or by the clock. A signal leaves it waiting.
+        // Run again: by a wake-up, which is the end of it, by the clock, or after a stop, which begins it again.
+        if call.task.wokenBy != nil { return .zero }
         if call.timedOut { throw .ETIMEDOUT }
-        if let state = call.kept as? FutexWait {
-            if state.wasWoken { return .zero }
-            // Requeued words have another queue, so the value is not looked at again.
-        }
         var deadline: UInt64?
         if call[3] != 0 {
             let value = try TimeCalls.duration(call, call[3])
@@ -63,8 +72,9 @@ enum FutexCalls {
             call.enlist(on: queue, tag: UInt64(bits))
             return queue
         }
-        call.kept = FutexWait(call.task)
-        return .park(Wait(on: [queue], until: deadline, restart: .restart, for: "futex_wait"))
+        // With a time limit a handler ends it in any case (signal(7)).
+        return .park(
+            Wait(on: [queue], until: deadline, restart: deadline == nil ? .restart : .interrupt, for: "futex_wait"))
     }
 
     private static func requeue(
@@ -86,22 +96,18 @@ enum FutexCalls {
         let comparand = Int32(bitPattern: code << 20) >> 20
         if code >> 31 != 0 { operand = Int32(truncatingIfNeeded: 1 << (UInt32(bitPattern: operand) & 31)) }
         let manager = call.manager
-        // Against other futex calls it is atomic; the guest's own atomic instructions may come in between, as they
-        // could on another processor just before.
-        let old = try manager.futexes.lock.withLock { () throws(Errno) -> Int32 in
-            let old = try call.readStruct(Int32.self, at: call[4])
-            var new: Int32
+        let changed = try call.changeWord(at: call[4]) { (word) throws(Errno) -> UInt32 in
+            let old = Int32(bitPattern: word)
             switch code >> 28 & 7 {
-            case 0: new = operand
-            case 1: new = old &+ operand
-            case 2: new = old | operand
-            case 3: new = old & ~operand
-            case 4: new = old ^ operand
+            case 0: return UInt32(bitPattern: operand)
+            case 1: return UInt32(bitPattern: old &+ operand)
+            case 2: return UInt32(bitPattern: old | operand)
+            case 3: return UInt32(bitPattern: old & ~operand)
+            case 4: return UInt32(bitPattern: old ^ operand)
             default: throw .ENOSYS
             }
-            try withUnsafeBytes(of: &new) { (bytes) throws(Errno) in try call.copyOutNow(bytes, to: call[4]) }
-            return old
         }
+        let old = Int32(bitPattern: changed)
         let holds: Bool
         switch code >> 24 & 15 {
         case 0: holds = old == comparand
@@ -137,13 +143,6 @@ enum FutexCalls {
     }
 }
 
-/// Marks a futex wait across re-dispatches: run again without time-out or signal means woken.
-final class FutexWait {
-    private unowned let task: Task
-    init(_ task: Task) { self.task = task }
-    var wasWoken: Bool { !task.timedOut && !task.interrupted }
-}
-
 extension ProcessManager {
     /// Private words belong to the address space (which vfork children share); words in shared mappings to the place
     /// in the file, or for shared anonymous memory to the address, which forked processes have in common.
@@ -152,7 +151,8 @@ extension ProcessManager {
         let own = UInt64(UInt(bitPattern: Unmanaged.passUnretained(space).toOpaque()))
         if isPrivate { return FutexKey(object: own, offset: address, isShared: false) }
         guard let area = space.lock.withLock({ space.map.area(at: address) }), area.isShared else {
-            return FutexKey(object: own, offset: address, isShared: false)
+            // Of this process alone, and yet not what FUTEX_PRIVATE_FLAG finds.
+            return FutexKey(object: own, offset: address, isShared: true)
         }
         let offset = address - area.start + area.offset
         if let file = area.file as? any MappedFile {

@@ -2,6 +2,7 @@
 final class FutexTable: @unchecked Sendable {
     // Sendable: guarded by `lock`.
     let lock = Lock()
+    var pi = PiLocks()
     private var queues: [FutexKey: WaitQueue] = [:]
 
     /// Under `lock`.

@@ -30,12 +30,16 @@ extension ProcessManager {
             let place = entry & ~1
             var next: UInt64 = 0
             let known = withUnsafeMutableBytes(of: &next) { read(task, place, $0) }
-            if entry != list.pending { releaseWord(task, place &+ list.offset, isPending: false) }
+            if place != list.pending & ~1 {
+                releaseWord(task, place &+ list.offset, isPending: false, isPi: entry & 1 != 0)
+            }
             guard known else { break }
             entry = next
             count += 1
         }
-        if list.pending != 0 { releaseWord(task, (list.pending & ~1) &+ list.offset, isPending: true) }
+        if list.pending != 0 {
+            releaseWord(task, (list.pending & ~1) &+ list.offset, isPending: true, isPi: list.pending & 1 != 0)
+        }
     }
 
     /// Brings a dying thread here, where it stays. False for one that does not come: its host process may be dead.
@@ -64,7 +68,7 @@ extension ProcessManager {
         return nucleus.actorWrite(&actor, address, &word, 4) == 4
     }
 
-    private func releaseWord(_ task: Task, _ address: UInt64, isPending: Bool) {
+    private func releaseWord(_ task: Task, _ address: UInt64, isPending: Bool, isPi: Bool) {
         guard address % 4 == 0 else { return }
         var word: UInt32 = 0
         guard withUnsafeMutableBytes(of: &word, { read(task, address, $0) }) else { return }
@@ -73,6 +77,7 @@ extension ProcessManager {
         } else if !isPending || word != 0 {
             return
         }
-        futexWake(task.process, address, 1)
+        // Who waits for a lock with priority inheritance is given it (`releasePiLocks`).
+        if !isPi { futexWake(task.process, address, 1) }
     }
 }

@@ -62,7 +62,12 @@ enum EpollCalls {
         if target === epoll { throw .EINVAL }
         let fd = call.int(2)
         switch operation {
-        case add: try epoll.add(fd, target, events: events, data: data)
+        case add:
+            // Of an exclusive entry little may be asked (epoll_ctl(2)).
+            if events & EpollFile.exclusive != 0 {
+                guard events & ~EpollFile.withExclusive == 0, !(target is EpollFile) else { throw .EINVAL }
+            }
+            try epoll.add(fd, target, events: events, data: data)
         case remove: try epoll.remove(fd, target)
         case modify:
             if events & EpollFile.exclusive != 0 { throw .EINVAL }

@@ -31,6 +31,8 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
     // Sendable: the items are guarded by a lock.
     static let exclusive: UInt32 = 1 << 28
     static let wakeUp: UInt32 = 1 << 29
+    static let withExclusive: UInt32 =
+        PollBits.input | PollBits.output | PollBits.error | PollBits.hangUp | wakeUp | edge | exclusive
     static let oneShot: UInt32 = 1 << 30
     static let edge: UInt32 = 1 << 31
 
@@ -60,7 +62,11 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
     // MARK: The set
 
     func add(_ fd: Int32, _ description: OpenDescription, events: UInt32, data: UInt64) throws(Errno) {
-        if let inner = description as? EpollFile, inner.reaches(self, depth: 0) { throw .ELOOP }
+        if let inner = description as? EpollFile {
+            if inner.reaches(self) { throw .ELOOP }
+            // Sets above, this one and those inside: at most five (epoll_ctl(2)).
+            if height() + inner.depth() > Self.mostNested { throw .ELOOP }
+        }
         let item = EpollItem(self, fd: fd, description, events: events, data: data)
         let isNew = items.withLock { items in
             if items.contains(where: { $0.fd == fd && $0.description === description }) { return false }
@@ -82,15 +88,18 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
     }
 
     func modify(_ fd: Int32, _ description: OpenDescription, events: UInt32, data: UInt64) throws(Errno) {
-        let found = items.withLock { items in
-            guard let item = items.first(where: { $0.fd == fd && $0.description === description }) else { return false }
+        let found: Errno? = items.withLock { items in
+            guard let item = items.first(where: { $0.fd == fd && $0.description === description }) else {
+                return Errno.ENOENT
+            }
+            if item.events & Self.exclusive != 0 { return Errno.EINVAL }
             item.events = events
             item.data = data
             item.isPending = true
             item.isDisabled = false
-            return true
+            return nil
         }
-        guard found else { throw .ENOENT }
+        if let found { throw found }
         source.notify()
     }
 
@@ -121,12 +130,14 @@ final class EpollFile: OpenDescription, @unchecked Sendable {
         if isLast { item.description.watch(by: self, adding: false) }
     }
 
+    private static let mostNested = 5
+    private var innerSets: [EpollFile] { items.withLock { items in items.compactMap { $0.description as? EpollFile } } }
+
     /// Whether `other` is in this set, or in one inside it: a circle would never end.
-    private func reaches(_ other: EpollFile, depth: Int) -> Bool {
-        if self === other || depth > 4 { return true }
-        let inner = items.withLock { items in items.compactMap { $0.description as? EpollFile } }
-        return inner.contains { $0.reaches(other, depth: depth + 1) }
-    }
+    private func reaches(_ other: EpollFile) -> Bool { self === other || innerSets.contains { $0.reaches(other) } }
+    /// Sets on the longest way down, or up, with this one.
+    private func depth() -> Int { 1 + (innerSets.map { $0.depth() }.max() ?? 0) }
+    private func height() -> Int { 1 + (outerSets.map { $0.height() }.max() ?? 0) }
 
     // MARK: Waiting
 

@@ -1,4 +1,5 @@
 import CChorus
+import CProcessHost
 import Glibc
 
 extension ProcessManager {
@@ -12,6 +13,30 @@ extension ProcessManager {
             tree.withLock { note(stat, process) }
         }
         return tree.withLock { process.accounting }
+    }
+
+    /// CPU time of one thread: of its host thread, which is its own.
+    func cpuTime(_ task: Task) -> UInt64 {
+        if task.hostThread == 0 {
+            task.hostThread = threads().first { $0.li == task.thread }?.hostThread ?? 0
+        }
+        let time = task.hostThread == 0 ? 0 : pm_thread_time(task.hostThread)
+        if time > 0 { return time }
+        let all = measure(task.process)
+        return all.user &+ all.system
+    }
+
+    private func threads() -> [KnThreadStat2] {
+        var room = 256
+        while true {
+            var count = UInt32(room)
+            let stats = [KnThreadStat2](unsafeUninitializedCapacity: room) { buffer, initialized in
+                let code = nucleus.threadStat2(&count, buffer.baseAddress)
+                initialized = code < 0 ? 0 : min(Int(count), room)
+            }
+            if stats.count < room || room >= 1 << 17 { return stats }
+            room *= 4
+        }
     }
 
     private func note(_ stat: KnActorStat, _ process: Process) {

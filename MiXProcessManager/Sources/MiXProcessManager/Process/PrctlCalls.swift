@@ -11,7 +11,7 @@ enum PrctlCalls {
         case getTimeStamp = 25, setTimeStamp = 26, getSecureBits = 27, setSecureBits = 28
         case setTimerSlack = 29, getTimerSlack = 30, setSubreaper = 36, getSubreaper = 37
         case setNoNewPrivileges = 38, getNoNewPrivileges = 39, getTidAddress = 40, setHugePages = 41, getHugePages = 42
-        case ambient = 47
+        case ambient = 47, machineCheckKill = 33, machineCheckGet = 34
     }
 
     /// Options that need what is not there (PR_SET_VMA, PR_SET_PTRACER, PR_SET_MM …) give EINVAL, as without their
@@ -31,6 +31,8 @@ enum PrctlCalls {
         case .getSeccomp: return .done(value: call.task.seccomp.number)
         case .setSeccomp: return try SeccompCalls.set(call)
         case .getTiming: return .zero
+        case .machineCheckKill: guard call[1] <= 1, call[3] == 0, call[4] == 0 else { throw .EINVAL }
+        case .machineCheckGet: return .done(2)  // PR_MCE_KILL_DEFAULT
         case .setTiming: guard call[1] == 0 else { throw .EINVAL }  // PR_TIMING_STATISTICAL alone
         case .getTimeStamp: try call.writeStruct(Int32(1), at: call[1])  // PR_TSC_ENABLE
         case .setTimeStamp: guard call[1] == 1 else { throw .EINVAL }

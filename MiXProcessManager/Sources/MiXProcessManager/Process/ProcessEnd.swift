@@ -33,6 +33,7 @@ extension ProcessManager {
         // The guest is gone before anything it could still use is.
         var actor = process.actor
         nucleus.actorDelete(&actor)
+        for task in tasks { releasePiLocks(ofTask: task.tid) }
         disarmTimers(process)
         undoSemaphores(process)
         detachSegments(process)
@@ -66,6 +67,7 @@ extension ProcessManager {
             }
             return !process.tasks.isEmpty
         }
+        releasePiLocks(ofTask: task.tid)
         taskTable.remove(task.cookie)
         finishCall(task)
         nucleus.threadDelete(task.thread)

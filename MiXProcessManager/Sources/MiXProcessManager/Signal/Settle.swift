@@ -116,13 +116,17 @@ extension ProcessManager {
 
     /// Puts the result of the call that a handler interrupts into the registers the frame will save.
     private func finishCallRegisters(_ task: Task, _ result: CallResult, restarts: Bool) {
+        var result = result
+        if case .interrupted = result, let value = (task.kept as? any GivesUp)?.valueWhenInterrupted() {
+            result = .value(value)
+        }
         finishCall(task)
         if case .context = result { return }
         var context = KnThreadCtx()
         guard nucleus.threadContext(task.thread, &context, nil) >= 0 else { return }
         switch result {
         case .value(let value): context.rax = UInt64(bitPattern: value)
-        case .interrupted(.restart) where restarts:
+        case .interrupted(let kind) where kind == .always || kind == .restart && restarts:
             context.rax = task.frame.number
             context.rip = task.frame.rip &- 2
         case .interrupted: context.rax = UInt64(bitPattern: Errno.EINTR.result)

@@ -105,13 +105,34 @@ struct SignalQueue {
         if info.signal < Signal.firstRealTime {
             if set.contains(info.signal) { return true }
         } else if infos.count >= limit {
-            // A lost siginfo is allowed for kill(2), EAGAIN for sigqueue(3): the caller decides.
-            return false
+            // sigqueue(3) gives EAGAIN; of kill(2) only what is known of the sender is lost.
+            guard info.code == SignalInfo.user else { return false }
+            set.insert(info.signal)
+            return true
         }
         set.insert(info.signal)
         infos.append(info)
         return true
     }
+    func hasTimer(_ id: Int32) -> Bool {
+        infos.contains { info in
+            guard info.code == SignalInfo.timer, case .timer(id, _, _) = info.detail else { return false }
+            return true
+        }
+    }
+
+    /// Where a signal of this timer is pending, it stands for `count` expirations more; how many besides the first.
+    mutating func addOverrun(ofTimer id: Int32, _ count: Int32) -> Int32? {
+        for index in infos.indices where infos[index].code == SignalInfo.timer {
+            guard case .timer(id, let overrun, let value) = infos[index].detail else { continue }
+            let sum = overrun.addingReportingOverflow(count)
+            let total = sum.overflow ? Int32.max : sum.partialValue
+            infos[index].detail = .timer(id: id, overrun: total, value: value)
+            return total
+        }
+        return nil
+    }
+
     /// Takes the first pending signal of `wanted`: synchronous ones first, then by number, each in order of arrival.
     mutating func take(_ wanted: SignalSet) -> SignalInfo? {
         let candidates = SignalSet(bits: set.bits & wanted.bits)
@@ -127,15 +148,6 @@ struct SignalQueue {
     }
     private func isOf(_ info: SignalInfo, timer: Int32) -> Bool {
         if case .timer(let id, _, _) = info.detail { id == timer } else { false }
-    }
-    /// More expirations of a timer whose signal is pending; the count then, nil if it is not.
-    mutating func countOverrun(_ timer: Int32, _ more: UInt64) -> Int32? {
-        guard let index = infos.firstIndex(where: { isOf($0, timer: timer) }),
-            case .timer(let id, let overrun, let value) = infos[index].detail
-        else { return nil }
-        let count = Int32(clamping: UInt64(max(overrun, 0)) &+ more)
-        infos[index].detail = .timer(id: id, overrun: count, value: value)
-        return count
     }
     mutating func discardTimer(_ timer: Int32) {
         guard let index = infos.firstIndex(where: { isOf($0, timer: timer) }) else { return }

@@ -89,6 +89,7 @@ extension ProcessManager {
             task.kept = nil
             (kept as? any GivesUp)?.callEnded()
         }
+        task.wokenBy = nil
         task.lockBlocker = 0
         task.deadline = nil
         task.redispatched = false
@@ -105,6 +106,12 @@ extension ProcessManager {
 /// Kept state of a call that another server has to hear the end of. Called without locks.
 protocol GivesUp: AnyObject {
     func callEnded()
+    /// A signal ends the call: its value if it had been completed by then.
+    func valueWhenInterrupted() -> Int64?
+}
+
+extension GivesUp {
+    func valueWhenInterrupted() -> Int64? { nil }
 }
 
 enum DispatchResult {

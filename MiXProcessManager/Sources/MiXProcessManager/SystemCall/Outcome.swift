@@ -17,6 +17,8 @@ enum Outcome {
 enum RestartClass {
     /// Restarted under SA_RESTART, else EINTR.
     case restart
+    /// Restarted after every handler.
+    case always
     /// EINTR whenever a handler runs; goes on waiting where none does. With a time limit kept as the absolute deadline
     /// of the first entry, so the remaining time is right without a restart block.
     case interrupt

@@ -32,6 +32,8 @@ final class Task: @unchecked Sendable {
     var parkWait: Wait?
     var parkQueues: [WaitQueue] = []
     var parkTimer: TimerNode?
+    /// The queue whose waking ended the last wait of this call.
+    var wokenBy: WaitQueue?
 
     // Signals (guarded by manager.tree).
     var mask = SignalSet()
@@ -62,6 +64,9 @@ final class Task: @unchecked Sendable {
     /// PR_SET_TIMERSLACK.
     var timerSlack = Task.usualSlack
     static let usualSlack: UInt64 = 50_000
+
+    /// Looked up when its CPU time is asked for; 0 unknown.
+    @Guarded var hostThread: Int32 = 0
 
     var clearChildTid: UInt64 = 0
     var robustList: UInt64 = 0

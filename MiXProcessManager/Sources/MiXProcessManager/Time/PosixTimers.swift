@@ -7,15 +7,18 @@ enum PosixTimers {
 
     @Sendable static func create(_ call: Call) throws(Errno) -> Outcome {
         let clock = call.int(0)
-        switch clock {
-        case CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI: break
-        case _ where ProcessManager.isCpuClock(clock):
-            guard TimeCalls.measured(call, clock) != nil else { throw .EINVAL }
-        // No clock of the machine wakes it, and the coarse ones drive no timers.
-        case 4...9: throw .EOPNOTSUPP
-        default: throw .EINVAL
+        let cpu: TimeCalls.CpuClock? =
+            switch clock {
+            case CLOCK_PROCESS_CPUTIME_ID: .process(call.process)
+            case CLOCK_THREAD_CPUTIME_ID: .thread(call.task)
+            default: clock < 0 ? TimeCalls.cpuClock(call, clock) : nil
+            }
+        guard cpu != nil || [CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI].contains(clock) else {
+            // No clock of the machine wakes it, and the coarse ones drive no timers.
+            throw 4...9 ~= clock ? .EOPNOTSUPP : .EINVAL
         }
         var timer = PosixTimer(clock: clock, notify: signal, signal: Signal.alrm, value: 0, target: 0)
+        timer.cpu = cpu
         var valueIsId = true
         if call[1] != 0 {
             let event = try call.readStruct((UInt64, Int32, Int32, Int32).self, at: call[1])
@@ -41,7 +44,6 @@ enum PosixTimers {
         return .zero
     }
 
-    /// `now`: of the clock that its deadline is counted in.
     private static func left(_ timer: PosixTimer, _ now: UInt64) -> (Int64, Int64, Int64, Int64) {
         let left = timer.node == nil ? 0 : timer.deadline > now ? timer.deadline - now : 1
         let second = Int64(TimeCalls.second)
@@ -57,8 +59,8 @@ enum PosixTimers {
         let manager = call.manager
         let process = call.process
         let isArmed = value > 0
-        let now = try time(call, id)
-        var measured: Process?
+        guard let known = manager.tree.withLock({ process.timers.posix[id] }) else { throw .EINVAL }
+        let now = manager.time(of: known)
         let old = try manager.tree.withLock { () throws(Errno) -> (Int64, Int64, Int64, Int64) in
             guard var timer = process.timers.posix[id] else { throw .EINVAL }
             let old = left(timer, now)
@@ -69,43 +71,32 @@ enum PosixTimers {
             process.discardTimerSignal(id)
             if isArmed {
                 if call.int(1) & TIMER_ABSTIME != 0 {
-                    let now = ProcessManager.isCpuClock(timer.clock) ? now : manager.clock.read(timer.clock)
+                    let now = timer.cpu != nil ? now : manager.clock.read(timer.clock)
                     value = value > now ? value - now : 0
                 }
-                if ProcessManager.isCpuClock(timer.clock) {
-                    measured = TimeCalls.measuredLocked(call, timer.clock)
-                } else {
-                    manager.armPosixLocked(process, id, &timer, now &+ value)
-                }
+                manager.armPosixLocked(process, id, &timer, now &+ value, now: now)
             }
             process.timers.posix[id] = timer
             return old
         }
-        if let measured { manager.armCpuTimer(process, id, measured: measured, now &+ value) }
         if call[3] != 0 { try call.writeStruct(old, at: call[3]) }
         return .zero
     }
 
     @Sendable static func get(_ call: Call) throws(Errno) -> Outcome {
-        let now = try time(call, call.int(0))
         let timer = call.manager.tree.withLock { call.process.timers.posix[call.int(0)] }
         guard let timer else { throw .EINVAL }
-        try call.writeStruct(left(timer, now), at: call[1])
+        try call.writeStruct(left(timer, call.manager.time(of: timer)), at: call[1])
         return .zero
     }
-
-    /// What a timer's deadline is compared with.
-    private static func time(_ call: Call, _ id: Int32) throws(Errno) -> UInt64 {
-        let timer = call.manager.tree.withLock { call.process.timers.posix[id] }
-        guard let timer else { throw .EINVAL }
-        return ProcessManager.isCpuClock(timer.clock)
-            ? try TimeCalls.read(call, timer.clock) : call.manager.clock.monotonic()
-    }
-
     @Sendable static func overrun(_ call: Call) throws(Errno) -> Outcome {
-        let timer = call.manager.tree.withLock { call.process.timers.posix[call.int(0)] }
-        guard let timer else { throw .EINVAL }
-        return .done(value: timer.overrun)
+        let id = call.int(0)
+        return try call.manager.tree.withLock { () throws(Errno) -> Outcome in
+            guard let timer = call.process.timers.posix[id] else { throw .EINVAL }
+            let target = call.manager.tasks[timer.target]
+            let isPending = call.process.pending.hasTimer(id) || target?.pending.hasTimer(id) == true
+            return .done(value: isPending ? timer.delivered : timer.overrun)
+        }
     }
     @Sendable static func delete(_ call: Call) throws(Errno) -> Outcome {
         let manager = call.manager
@@ -120,56 +111,73 @@ enum PosixTimers {
 }
 
 extension ProcessManager {
-    func armPosixLocked(_ process: Process, _ id: Int32, _ timer: inout PosixTimer, _ deadline: UInt64) {
+    /// By the timer's clock; real-time ones are kept as CLOCK_MONOTONIC. Called without locks.
+    func time(of timer: PosixTimer) -> UInt64 {
+        switch timer.cpu {
+        case .thread(let task): return cpuTime(task)
+        case .process(let process):
+            let used = measure(process)
+            return used.user &+ used.system
+        case nil: return clock.monotonic()
+        }
+    }
+
+    /// Nothing tells when CPU time has passed: a timer of the clock looks when it could have.
+    func armPosixLocked(_ process: Process, _ id: Int32, _ timer: inout PosixTimer, _ deadline: UInt64, now: UInt64) {
         timer.deadline = deadline
-        timer.node = timers.arm(at: deadline) { [weak self, weak process] in
+        var wake = deadline
+        if timer.cpu != nil {
+            let left = deadline > now ? deadline - now : 0
+            wake = clock.monotonic() &+ max(left / UInt64(max(1, process.tasks.count)), PosixTimer.shortestLook)
+        }
+        timer.node = timers.arm(at: wake) { [weak self, weak process] in
             if let self, let process { posixFired(process, id, deadline) }
         }
     }
 
     private func posixFired(_ process: Process, _ id: Int32, _ deadline: UInt64) {
+        guard let known = tree.withLock({ process.timers.posix[id] }) else { return }
+        let now = time(of: known)
         withTree {
-            guard var timer = process.timers.posix[id], timer.node != nil, timer.deadline == deadline else { return }
+            guard var timer = process.timers.posix[id], timer.node != nil, timer.deadline == deadline,
+                !process.groupExiting
+            else { return }
+            if now < deadline {
+                armPosixLocked(process, id, &timer, deadline, now: now)
+                process.timers.posix[id] = timer
+                return
+            }
             timer.node = nil
             var missed: UInt64 = 0
             if timer.period > 0 {
-                let now = clock.monotonic()
-                missed = now > deadline ? (now - deadline) / timer.period : 0
-                armPosixLocked(process, id, &timer, deadline &+ (missed + 1) &* timer.period)
+                missed = (now - deadline) / timer.period
+                armPosixLocked(process, id, &timer, deadline &+ (missed + 1) &* timer.period, now: now)
             }
+            if timer.notify != PosixTimers.none { notifyLocked(process, id, &timer, Int32(clamping: missed)) }
             process.timers.posix[id] = timer
-            notifyLocked(process, id, timer, missed: missed)
         }
     }
 
-    /// Under the tree lock. `missed`: how many more times it would have expired by now. One signal at a time: while it is
-    /// pending, what comes is counted in it (timer_getoverrun(2)).
-    func notifyLocked(_ process: Process, _ id: Int32, _ timer: PosixTimer, missed: UInt64) {
-        guard timer.notify != PosixTimers.none else { return }
-        if let overrun = process.countOverrun(id, missed + 1) {
-            process.timers.posix[id]?.overrun = overrun
+    /// A timer has one signal pending at most (timer_getoverrun(2)).
+    private func notifyLocked(_ process: Process, _ id: Int32, _ timer: inout PosixTimer, _ missed: Int32) {
+        let task = timer.notify == PosixTimers.threadId ? tasks[timer.target] : nil
+        if timer.notify == PosixTimers.threadId, task == nil { return }
+        let more = missed == .max ? missed : missed + 1
+        let total = task?.pending.addOverrun(ofTimer: id, more) ?? process.pending.addOverrun(ofTimer: id, more)
+        if let total {
+            timer.overrun = total
             return
         }
-        let overrun = Int32(clamping: missed)
-        process.timers.posix[id]?.overrun = overrun
+        timer.delivered = timer.overrun
+        timer.overrun = missed
         let info = SignalInfo(
             signal: timer.signal, code: SignalInfo.timer,
-            detail: .timer(id: id, overrun: overrun, value: timer.value))
-        if timer.notify == PosixTimers.threadId {
-            if let task = tasks[timer.target] { _ = postLocked(info, to: process, task: task) }
-        } else {
-            _ = postLocked(info, to: process)
-        }
+            detail: .timer(id: id, overrun: timer.overrun, value: timer.value))
+        _ = postLocked(info, to: process, task: task)
     }
 }
 
 extension Process {
-    /// Adds to the overrun of a timer's pending signal; nil where there is none.
-    fileprivate func countOverrun(_ id: Int32, _ more: UInt64) -> Int32? {
-        if let overrun = pending.countOverrun(id, more) { return overrun }
-        for task in tasks { if let overrun = task.pending.countOverrun(id, more) { return overrun } }
-        return nil
-    }
     /// A timer that is set anew or deleted has no signal pending.
     fileprivate func discardTimerSignal(_ id: Int32) {
         pending.discardTimer(id)

@@ -24,5 +24,10 @@ struct PosixTimer {
     var node: TimerNode?
     var deadline: UInt64 = 0
     var period: UInt64 = 0
+    /// Of the last signal, and of the one before it.
     var overrun: Int32 = 0
+    var delivered: Int32 = 0
+    /// Whose CPU time the deadline is of; nil: CLOCK_MONOTONIC.
+    var cpu: TimeCalls.CpuClock?
+    static let shortestLook: UInt64 = 1_000_000
 }

@@ -26,7 +26,7 @@ enum SetClockCalls {
         let clock = call.int(0)
         guard clock == CLOCK_REALTIME || clock < 0 else { throw .EINVAL }
         let time = try call.readStruct((Int64, Int64).self, at: call[1])
-        guard clock == CLOCK_REALTIME || TimeCalls.cpuClockProcess(call, clock) != nil else { throw .EINVAL }
+        guard clock == CLOCK_REALTIME || TimeCalls.cpuClock(call, clock) != nil else { throw .EINVAL }
         guard time.0 >= 0, 0..<1_000_000_000 ~= time.1 else { throw .EINVAL }
         throw .EPERM
     }

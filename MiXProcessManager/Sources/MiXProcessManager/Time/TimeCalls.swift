@@ -84,34 +84,49 @@ enum TimeCalls {
         case CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE,
             CLOCK_BOOTTIME, CLOCK_TAI, 8, 9:
             return call.manager.clock.read(clock)
-        case CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID:
+        case CLOCK_THREAD_CPUTIME_ID: return call.manager.cpuTime(call.task)
+        case CLOCK_PROCESS_CPUTIME_ID:
             let usage = call.manager.measure(call.process)
             return usage.user + usage.system
         default:
-            // CPU clocks of other processes: ~pid << 3 | 2 (clock_getcpuclockid(3)).
-            guard clock < 0, let process = cpuClockProcess(call, clock) else { throw .EINVAL }
-            let usage = call.manager.measure(process)
-            return usage.user + usage.system
+            guard clock < 0, let owner = cpuClock(call, clock) else { throw .EINVAL }
+            switch owner {
+            case .thread(let task): return call.manager.cpuTime(task)
+            case .process(let process):
+                let usage = call.manager.measure(process)
+                return usage.user + usage.system
+            }
         }
     }
 
-    /// Whose time a CPU clock tells.
+    /// Whose process's time a CPU clock tells.
     static func measured(_ call: Call, _ clock: Int32) -> Process? {
-        clock >= 0 ? call.process : cpuClockProcess(call, clock)
-    }
-    static func measuredLocked(_ call: Call, _ clock: Int32) -> Process? {
-        clock >= 0 ? call.process : cpuClockProcessLocked(call, clock)
+        guard clock < 0 else { return call.process }
+        switch cpuClock(call, clock) {
+        case .process(let process): return process
+        case .thread(let task): return task.process
+        case nil: return nil
+        }
     }
 
-    /// Of `~pid << 3 | 2`, or `~tid << 3 | 6` for a thread; 0 is the caller.
-    static func cpuClockProcess(_ call: Call, _ clock: Int32) -> Process? {
-        call.manager.tree.withLock { cpuClockProcessLocked(call, clock) }
+    enum CpuClock {
+        case process(Process)
+        case thread(Task)
     }
-    private static func cpuClockProcessLocked(_ call: Call, _ clock: Int32) -> Process? {
+
+    /// CPU clocks of others: `~pid << 3 | 2` (clock_getcpuclockid(3)), `~tid << 3 | 6` of a thread of the process
+    /// (pthread_getcpuclockid(3)); 0 is the caller.
+    static func cpuClock(_ call: Call, _ clock: Int32) -> CpuClock? {
         guard clock & 3 != 3 else { return nil }
         let id = ~(clock >> 3)
-        if id == 0 { return call.process }
-        return clock & 4 == 0 ? call.manager.processes[id] : call.manager.tasks[id]?.process
+        let isThread = clock & 4 != 0
+        if id == 0 { return isThread ? .thread(call.task) : .process(call.process) }
+        return call.manager.tree.withLock {
+            if isThread {
+                return call.manager.tasks[id].flatMap { $0.process === call.process ? .thread($0) : nil }
+            }
+            return call.manager.processes[id].map { .process($0) }
+        }
     }
 
     @Sendable static func clockGet(_ call: Call) throws(Errno) -> Outcome {
@@ -121,7 +136,7 @@ enum TimeCalls {
     }
     @Sendable static func clockResolution(_ call: Call) throws(Errno) -> Outcome {
         let clock = call.int(0)
-        guard clock < 12, clock >= 0 || cpuClockProcess(call, clock) != nil else { throw .EINVAL }
+        guard clock < 12, clock >= 0 || cpuClock(call, clock) != nil else { throw .EINVAL }
         let isCoarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE
         if call[1] != 0 { try call.writeStruct((UInt64(0), UInt64(isCoarse ? 4_000_000 : 1)), at: call[1]) }
         return .zero

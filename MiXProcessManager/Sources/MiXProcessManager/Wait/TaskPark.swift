@@ -20,8 +20,12 @@ extension Task {
     }
 
     /// True when the task was waiting under this ticket and had not been woken before.
-    func wake(ticket: UInt64) -> Bool {
-        park.withLock { wakeLocked(ticket) }
+    func wake(ticket: UInt64, by queue: WaitQueue) -> Bool {
+        park.withLock {
+            guard wakeLocked(ticket) else { return false }
+            wokenBy = queue
+            return true
+        }
     }
 
     private func wakeLocked(_ ticket: UInt64) -> Bool {

@@ -34,7 +34,7 @@ final class WaitQueue: @unchecked Sendable {
             var woken = 0
             entries.removeAll { entry in
                 guard woken < limit, matches(entry.tag) else { return false }
-                if entry.task.wake(ticket: entry.ticket) { woken += 1 }
+                if entry.task.wake(ticket: entry.ticket, by: self) { woken += 1 }
                 return true
             }
             return woken

@@ -37,14 +37,15 @@
 
 enum { KIND_READY = 1, KIND_TRAP, KIND_FAULT, KIND_KICK, KIND_DONE };
 enum { ACT_MORE = 0, ACT_RESUME, ACT_RESUME_FULL, ACT_EXIT };
-enum { OP_SYSCALL = 1, OP_COPYIN, OP_COPYOUT, OP_COPYSTR, OP_RECVFD, OP_CLONE };
+enum { OP_SYSCALL = 1, OP_COPYIN, OP_COPYOUT, OP_COPYSTR, OP_RECVFD, OP_CLONE, OP_SWAP };
 #define OP_NOFD 0xffu
 
 struct mb_op {              /* 80 bytes */
     uint32_t op;
     uint32_t fd;            /* OP_SYSCALL: index of the argument replaced by the descriptor last received; OP_NOFD none */
     uint64_t number;        /* system call number */
-    uint64_t args[6];       /* COPY*: guest address, length, payload offset (COPYIN: bytes copied); CLONE: flags, child area, child stack */
+    uint64_t args[6];       /* COPY*: guest address, length, payload offset (COPYIN: bytes copied); CLONE: flags, child area, child stack;
+                             * SWAP: guest address, word expected, word to put there */
     int64_t result;
     uint64_t pad;
 };

@@ -136,6 +136,18 @@ extension LinuxGuests {
         return paging(guest, to, from.count, write: true) { copyOut(guest, from, to, deferred: deferred) }
     }
 
+    public func swapWord(_ thread: Thread, _ at: VmAddr, expected: UInt32, new: UInt32) -> Int32 {
+        guard let guest = guest(thread), guest.isHeld else { return K_EINVAL }
+        return paging(guest, at, 4, write: true) {
+            guest.commanded(else: K_EDEADACTOR) {
+                guard let result = guest.perform(OP_SWAP, at, UInt64(expected), UInt64(new)) else {
+                    return K_EDEADACTOR
+                }
+                return result < 0 ? K_EFAULT : result == 0 ? K_OK : K_EBUSY
+            }
+        }
+    }
+
     private func copyOut(
         _ guest: GuestThread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool
     ) -> Int32 {

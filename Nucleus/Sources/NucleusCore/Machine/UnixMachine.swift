@@ -44,6 +44,8 @@ public protocol UnixMachine: AnyObject, Sendable {
     func copyInString(_ thread: Thread, _ from: VmAddr, _ to: UnsafeMutableRawBufferPointer, _ size: inout UInt32)
         -> Int32
     func copyOut(_ thread: Thread, _ from: UnsafeRawBufferPointer, _ to: VmAddr, deferred: Bool) -> Int32
+    /// Compares and exchanges a word, atomically for the guest's own instructions; K_EBUSY: it was another.
+    func swapWord(_ thread: Thread, _ at: VmAddr, expected: UInt32, new: UInt32) -> Int32
 
     func rgnAllocate(_ actor: Actor, _ rgn: inout KnRgnDesc) -> Int32
     /// shared: rgnMap, else rgnInit.

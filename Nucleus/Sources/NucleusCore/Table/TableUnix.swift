@@ -114,6 +114,11 @@ extension NucleusTable {
             nucleusCall(me) { actor throws(KnError) in
                 if size == 0 { return K_OK }
                 let buffer = UnsafeRawBufferPointer(start: try from.given(), count: Int(size))
+                if flags & UInt32(K_COPY_SWAP) != 0 {
+                    guard size == 8, flags == UInt32(K_COPY_SWAP), to % 4 == 0 else { throw .invalid }
+                    let words = buffer.loadUnaligned(as: (UInt32, UInt32).self)
+                    return try actor.machine().swapWord(actor.unixThread(li), to, expected: words.0, new: words.1)
+                }
                 return try actor.machine().copyOut(
                     actor.unixThread(li), buffer, to, deferred: flags & UInt32(K_COPY_DEFER) != 0)
             }

@@ -78,7 +78,7 @@ extension LinuxTable {
         (199, "fremovexattr", .answers(.EOPNOTSUPP, "no extended attributes")),
         (200, "tkill", .full),
         (201, "time", .full),
-        (202, "futex", .partial("WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, bitsets; no PI")),
+        (202, "futex", .partial("PI locks go to the longest waiter, whatever its priority")),
         (203, "sched_setaffinity", .partial("kept, inherited and shown, without effect on where threads run")),
         (204, "sched_getaffinity", .full),
         (205, "set_thread_area", .answers(.ENOSYS, "no Linux has it")),

@@ -108,7 +108,7 @@ extension LinuxTable {
         (446, "landlock_restrict_self", .answers(.EOPNOTSUPP, "as when disabled at boot")),
         (447, "memfd_secret", .answers(.ENOSYS, "as without CONFIG_SECRETMEM")),
         (448, "process_mrelease", .answers(.ENOSYS)),
-        (449, "futex_waitv", .answers(.ENOSYS)),
+        (449, "futex_waitv", .full),
         (450, "set_mempolicy_home_node", .full),
         (451, "cachestat", .answers(.ENOSYS)),
         (452, "fchmodat2", .full),

@@ -105,7 +105,9 @@ typedef struct KnNucleus {
     /* Ends a parked trap. context: 0 = result into rax; 1 = resume with the context threadContext left. */
     int32_t (*trapComplete)(void *self, KnThreadLid li, int64_t result, uint32_t context);
     /* Memory of a trapped, parked or held UNIX thread. A copy-out may be deferred to the moment the thread resumes
-     * (K_COPY_DEFER); it then turns a failing address into result -EFAULT there. */
+     * (K_COPY_DEFER); it then turns a failing address into result -EFAULT there. K_COPY_SWAP: `from` has two words, the
+     * one expected at `to` and the one to put in its place, atomically for the guest's own instructions; size 8; K_EBUSY:
+     * another is there. */
     int32_t (*svCopyIn)(void *self, KnThreadLid li, VmAddr from, void *to, uint32_t size);
     int32_t (*svCopyInString)(void *self, KnThreadLid li, VmAddr from, void *to, uint32_t *size); /* capacity, then length with NUL; K_ETOOBIG */
     int32_t (*svCopyOut)(void *self, KnThreadLid li, const void *from, VmAddr to, uint32_t size, uint32_t flags);
@@ -282,6 +284,7 @@ typedef struct KnNucleus {
 } KnNucleus;
 
 #define K_COPY_DEFER 1u
+#define K_COPY_SWAP 2u
 #define K_MIGRATE_QUEUE 1u   /* portMigrate: carry queued messages along */
 #define K_NUCLEUS_CALLS ((uint32_t)((sizeof(KnNucleus) - offsetof(KnNucleus, actorCreate)) / sizeof(void (*)(void))))
 #endif

@@ -100,7 +100,11 @@ enum DescriptorCalls {
             guard file.isWritable else { throw .EPERM }
             try file.addSeals(call.uint(2))
             return .zero
-        case 1024, 1025, 1026: throw .EINVAL  // leases, dnotify
+        case 1026:  // F_NOTIFY: as without CONFIG_DNOTIFY, but that there is nothing to end is no error
+            guard description is Directory else { throw .ENOTDIR }
+            guard call[2] & ~(1 << 31) == 0 else { throw .EINVAL }
+            return .zero
+        case 1024, 1025: throw .EINVAL  // leases
         default: throw .EINVAL
         }
     }

@@ -156,6 +156,7 @@ enum AttributeCalls {
         request.arg.1 = change.owner
         let body = withUnsafeBytes(of: change.times) { Array($0) }
         _ = try call.manager.objectCall(remote.server, request, body: body, room: 0)
+        remote.tell(InotifyBits.attributes)
         return .zero
     }
 }

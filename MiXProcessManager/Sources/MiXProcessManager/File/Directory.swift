@@ -22,6 +22,7 @@ final class Directory: RemoteObject, @unchecked Sendable {
         request.offset = UInt64(bitPattern: position)
         request.size = UInt64(room.count)
         let (reply, size) = try manager.objectCall(server, request, reply: room)
+        tell(InotifyBits.access)
         return (size, Int64(bitPattern: reply.value.0))
     }
 }

@@ -23,6 +23,7 @@ enum FileSystemCalls {
         table.register(SignalFile.table)
         table.register(SocketCalls.table)
         table.register(SocketMessageCalls.table)
+        table.register(InotifyCalls.table)
         table.register(RefusedCalls.table)
     }
 }

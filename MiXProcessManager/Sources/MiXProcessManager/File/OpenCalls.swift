@@ -70,6 +70,8 @@ enum OpenCalls {
         named.request.flags = flags
         named.request.arg.2 = UInt64(mode & 0o7777 & ~call.process.umask)
         named.request.arg.3 = resolve
+        // What is there now tells whether the call makes it.
+        let isNew = flags & FileFlags.create != 0 && call.manager.inotify.isActive && !exists(named, path)
         let reply = try named.send(path)
         let type = reply.mode & FileMode.typeMask
         let server = KnUniqueId(uiHead: reply.serverHead, uiTail: reply.serverTail)
@@ -81,7 +83,21 @@ enum OpenCalls {
             return try FifoOpening.begin(call, reply, flags: flags)
         }
         let description = try describe(call.manager, reply, flags: flags, cred: named.request.cred)
+        if let remote = description.remote, call.manager.inotify.isActive {
+            if isNew { remote.tell(toParent: InotifyBits.create) }
+            remote.tell(InotifyBits.open)
+            if !isNew, flags & FileFlags.truncate != 0 { remote.tell(InotifyBits.modify) }
+        }
         return .done(value: try call.install(description, closeOnExec: flags & FileFlags.closeOnExec != 0))
+    }
+
+    private static func exists(_ named: PathCall, _ path: [UInt8]) -> Bool {
+        var asked = named
+        asked.request.op = FILE_STAT
+        asked.request.flags = 0
+        asked.request.arg.2 = 0
+        asked.request.arg.3 = 0
+        return (try? asked.send(path, MixStat.self, empty: MixStat())) != nil
     }
 
     /// /proc/PID/fd/N of an object of ours: a pipe gets one more end, a memory file is shared; the rest cannot be opened.

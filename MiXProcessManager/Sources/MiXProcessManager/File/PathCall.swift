@@ -37,10 +37,13 @@ struct PathCall {
     func send(_ path: [UInt8]) throws(Errno) -> MixObjReply { try send(body: path + [0]) }
 
     func send(body: [UInt8]) throws(Errno) -> MixObjReply {
+        let events = InotifyPathEvents(call.manager, request, body)
         let result = body.withUnsafeBytes { bytes in
             Result { () throws(Errno) in try call.manager.objectCall(call.manager.fileServer, request, body: bytes).0 }
         }
-        return try result.get()
+        let reply = try result.get()
+        events?.tell()
+        return reply
     }
 
     func send<T: BitwiseCopyable>(_ path: [UInt8], _ type: T.Type, empty: T) throws(Errno) -> T {

@@ -1,3 +1,5 @@
+import CMiXFile
+
 /// Calls on files that are answered without being carried out, as a Linux without those parts does.
 enum RefusedCalls {
     static let table: [(Int, String, SystemCallHandler)] =
@@ -20,7 +22,11 @@ enum RefusedCalls {
     ]
 
     private static func path(_ call: Call, _ answer: Errno?) throws(Errno) -> Outcome {
-        _ = try call.path(0)
+        let path = try call.path(0)
+        let isLink = [189, 192, 195, 198].contains(call.number)
+        var named = try PathCall(call, FILE_STAT, at: PathCall.currentDirectory, path)
+        named.request.flags = isLink ? PathCall.noFollow : 0
+        _ = try named.send(path, MixStat.self, empty: MixStat())
         if let answer { throw answer }
         return .zero
     }

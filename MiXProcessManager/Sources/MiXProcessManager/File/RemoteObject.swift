@@ -17,6 +17,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     let source = PollSource()
     private let watch = Mutex<WatchEvent?>(nil)
     private let identity = Mutex<Identity?>(nil)
+    let place = Mutex<InotifyPlace?>(nil)
 
     private struct NodeIdentity {
         let dev, ino: UInt64
@@ -54,6 +55,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
     }
 
     override func closed() {
+        tell(isWritable ? InotifyBits.closeWrite : InotifyBits.closeNoWrite)
         _ = try? manager.objectCall(server, request(OBJ_CLOSE, MixCred()))
         let event = watch.withLock { watch in
             defer { watch = nil }
@@ -352,6 +354,7 @@ class RemoteObject: OpenDescription, @unchecked Sendable {
         var request = request(OBJ_TRUNC, cred)
         request.size = size
         _ = try manager.objectCall(server, request)
+        tell(InotifyBits.modify)
     }
 
     override func segment(protection: UInt32, _ cred: MixCred) throws(Errno) -> KnCap {

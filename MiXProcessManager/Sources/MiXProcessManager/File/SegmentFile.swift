@@ -14,11 +14,14 @@ final class SegmentFile: RemoteObject, @unchecked Sendable {
     }
 
     override func read(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
-        .done(Int64(try data.read(call, ranges, at: place, or: offset)))
+        let size = try data.read(call, ranges, at: place, or: offset)
+        if size > 0 { tell(InotifyBits.access) }
+        return .done(Int64(size))
     }
 
     override func write(_ call: Call, _ ranges: UserRanges, at place: Int64?) throws(Errno) -> Outcome {
         let size = try data.write(call, ranges, at: place, or: offset, append: flags & FileFlags.append != 0)
+        if size > 0 { tell(InotifyBits.modify) }
         if mode & 0o6000 != 0, size > 0, !call.process.credentials.isPrivileged { dropPrivilegeBits(call) }
         return .done(Int64(size))
     }
@@ -46,6 +49,7 @@ final class SegmentFile: RemoteObject, @unchecked Sendable {
     ) throws(Errno) -> Int {
         let size = try data.write(call, bytes, to: place ?? position)
         if place == nil { try skip(size) }
+        if size > 0 { tell(InotifyBits.modify) }
         return size
     }
 

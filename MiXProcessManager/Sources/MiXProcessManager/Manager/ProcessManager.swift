@@ -19,6 +19,7 @@ final class ProcessManager: @unchecked Sendable {
     let stamping = Lock()
     let taskTable = TaskTable()
     let futexes = FutexTable()
+    let inotify = InotifyTable()
     let files: FileState
     let ipc = IpcState()
     let rights = RightsTable()

@@ -42,7 +42,7 @@ extension LinuxTable {
         (291, "epoll_create1", .full),
         (292, "dup3", .full),
         (293, "pipe2", .full),
-        (294, "inotify_init1", .answers(.ENOSYS, "as without CONFIG_INOTIFY_USER")),
+        (294, "inotify_init1", .full),
         (295, "preadv", .full),
         (296, "pwritev", .full),
         (297, "rt_tgsigqueueinfo", .full),

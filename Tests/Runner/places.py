@@ -13,6 +13,7 @@ APPLETS = PROGRAMS / "applets"
 SCRATCH = Path(os.environ.get("CHORUS_SCRATCH") or PROGRAMS / "scratch" / str(os.getpid()))
 SCENARIOS = TESTS / "Scenarios"
 BUSYBOX = "/bin/busybox"
+HOST_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 ALL_MANIFESTS = ["mix", "mix-user", "mix-mixed"]
 
 ENVIRONMENT = {

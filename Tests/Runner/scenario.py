@@ -1,12 +1,14 @@
 """A scenario: one folder of Tests/Scenarios, described by its scenario.toml."""
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import places
 
-KEYS = {"about", "limit", "command", "status", "native", "stderr", "needs", "manifests", "canary", "environment", "variants"}
+KEYS = {"about", "limit", "command", "status", "native", "stderr", "needs", "manifests", "canary", "environment", "variants",
+        "programs"}
 
 
 class BadScenario(Exception):
@@ -28,6 +30,7 @@ class Scenario:
     canary: bool
     environment: dict = field(default_factory=dict)
     variants: list = field(default_factory=lambda: [""])
+    programs: list = field(default_factory=list)
 
     @property
     def driver(self):
@@ -47,6 +50,10 @@ class Scenario:
     def runs_natively(self):
         """Whether the same thing means something on the bare host."""
         return "site" not in self.needs
+
+    def missing(self):
+        """The host's programs that it runs, as far as they are not installed."""
+        return [name for name in self.programs if not shutil.which(name, path=places.HOST_PATH)]
 
     def oracle_here(self):
         """Whether a native run of this user on this host is right; where it is not, `expected` is the only oracle."""
@@ -70,7 +77,8 @@ def load(folder):
         command=table.get("command", [places.BUSYBOX, "sh", "script"]), status=table.get("status", 0),
         native=table.get("native", False), stderr=table.get("stderr", "class"), needs=table.get("needs", []),
         manifests=table.get("manifests", "each"), canary=table.get("canary", False),
-        environment=table.get("environment", {}), variants=table.get("variants", [""]))
+        environment=table.get("environment", {}), variants=table.get("variants", [""]),
+        programs=table.get("programs", []))
     if scenario.stderr not in ("class", "exact", "any"):
         raise BadScenario(f"{file}: stderr is {scenario.stderr!r}; known: class, exact, any")
     if scenario.manifests not in ("each", "none"):

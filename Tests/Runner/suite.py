@@ -103,6 +103,8 @@ def main():
     if not options.native and not places.CHORUS.exists():
         print(f"Tests/run: {places.CHORUS} is not there; run `make build` first", file=sys.stderr)
         return 2
+    absent = {scenario.name: missing for scenario in chosen if (missing := scenario.missing())}
+    chosen = [scenario for scenario in chosen if scenario.name not in absent]
     build_programs()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     if options.set == "sample" and not options.native:
@@ -110,7 +112,12 @@ def main():
     jobs, notes = plan(options, chosen, seed)
     for note in notes:
         print(note)
+    # A missing program costs a line; where everything of Tools/setup should be installed, it is a failure.
     passed = failed = 0
+    for name, missing in absent.items():
+        fails = os.environ.get("CI") == "true"
+        failed += fails
+        print(f"{'FAIL' if fails else 'none'} {name:28} not installed: {', '.join(missing)} (see Tools/setup)")
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         futures = {pool.submit(run_job, *job, options.set): job for job in jobs}

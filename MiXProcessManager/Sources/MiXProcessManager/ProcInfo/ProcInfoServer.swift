@@ -81,7 +81,7 @@ extension ProcessManager {
         case PROC_F_STAT: return Array(StatText.stat(ProcessSnapshot(self, process, thread: tid)).utf8)
         case PROC_F_STATM: return Array(StatText.statm(ProcessSnapshot(self, process, thread: tid)).utf8)
         case PROC_F_STATUS: return Array(StatusText.status(ProcessSnapshot(self, process, thread: tid)).utf8)
-        case PROC_F_CMDLINE: return process.isZombie ? [] : process.commandLine
+        case PROC_F_CMDLINE: return StringsText.commandLine(self, process)
         case PROC_F_LIMITS: return Array(LimitsText.limits(tree.withLock { process.limits }).utf8)
         case PROC_F_COMM: return Array((ProcessSnapshot(self, process, thread: tid).command + "\n").utf8)
         case PROC_F_OOM: return Array("\(process.oomScoreAdjust)\n".utf8)
@@ -90,7 +90,7 @@ extension ProcessManager {
         }
         try checkMayLook(request.cred, process)
         switch kind {
-        case PROC_F_ENVIRON: return process.isZombie ? [] : process.environment
+        case PROC_F_ENVIRON: return StringsText.environment(self, process)
         case PROC_F_AUXV: return process.isZombie ? [] : process.auxiliary
         case PROC_F_MAPS: return MapsText.maps(process, withSizes: false)
         case PROC_F_SMAPS: return MapsText.maps(process, withSizes: true)

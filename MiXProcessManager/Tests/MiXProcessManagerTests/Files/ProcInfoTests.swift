@@ -93,7 +93,7 @@ struct ProcInfoTests {
         _ = try process.files.insert(Probe(site), closeOnExec: true, limit: 9)
         let pipe = PipeEnd(site.manager, Pipe(inode: 99), flags: FileFlags.readOnly)
         _ = try process.files.insert(pipe, closeOnExec: false, limit: 9)
-        process.commandLine = Array("sh\0-c\0".utf8)
+        process.auxiliary = Array("sh\0-c\0".utf8)
 
         func ask(_ op: UInt32, _ what: UInt32 = 0, fd: UInt64 = 0, uid: UInt32 = 0, offset: UInt64 = 0) -> (
             Int64, [UInt8], MixObjReply
@@ -115,9 +115,9 @@ struct ProcInfoTests {
         #expect(ask(PROC_LIST).1 == [1, 0, 0, 0, 5, 0, 0, 0])  // 1: the manager itself
         #expect(ask(PROC_FDS).1 == [0, 0, 0, 0, 1, 0, 0, 0])
         #expect(ask(PROC_FDS, uid: 1000).0 == -13)
-        #expect(ask(PROC_FILE, PROC_F_CMDLINE).1 == Array("sh\0-c\0".utf8))
-        #expect(ask(PROC_FILE, PROC_F_CMDLINE, offset: 3).1 == Array("-c\0".utf8))
-        #expect(ask(PROC_FILE, PROC_F_CMDLINE, offset: 6).0 == 0)
+        #expect(ask(PROC_FILE, PROC_F_AUXV).1 == Array("sh\0-c\0".utf8))
+        #expect(ask(PROC_FILE, PROC_F_AUXV, offset: 3).1 == Array("-c\0".utf8))
+        #expect(ask(PROC_FILE, PROC_F_AUXV, offset: 6).0 == 0)
         #expect(String(decoding: ask(PROC_FILE, PROC_F_FDINFO, fd: 0).1, as: UTF8.self).contains("flags:\t02000002\n"))
         #expect(ask(PROC_LINK, PROC_L_FD, fd: 1).1 == Array("pipe:[99]".utf8))
         #expect(ask(PROC_LINK, PROC_L_FD, fd: 7).0 == -2)

@@ -224,6 +224,18 @@ final class OpenTable: @unchecked Sendable {
         return nil
     }
 
+    /// Every inode on which there are locks.
+    var locked: [(inode: Inode, locks: FileLocks)] {
+        lock.lock()
+        defer { lock.unlock() }
+        var seen: Set<ObjectIdentifier> = []
+        return slots.compactMap { handle in
+            guard let inode = handle?.inode, let locks = inode.locks, seen.insert(ObjectIdentifier(inode)).inserted
+            else { return nil }
+            return (inode, locks)
+        }
+    }
+
     func watch(_ inode: Inode, owner: UInt64, event: KnUniqueId?) {
         lock.lock()
         defer { lock.unlock() }

@@ -7,6 +7,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case process = 0, tasks, task, fds, fdInfos, fd, fdInfo, exe, cwd, root
         case stat, statm, status, cmdline, environ, maps, limits, comm, auxv, smaps, oomScoreAdj, wchan
         case mounts, mountInfo, cgroup, oomScore, loginUid
+        case smapsRollup, coredumpFilter, children, uidMap, gidMap, setGroups, sessionId, cpuset
     }
 
     static let entries: [(name: Name, kind: Kind)] = [
@@ -16,7 +17,10 @@ final class ProcNode: Inode, @unchecked Sendable {
         (Name("cmdline"), .cmdline), (Name("environ"), .environ), (Name("maps"), .maps), (Name("limits"), .limits),
         (Name("comm"), .comm), (Name("auxv"), .auxv), (Name("smaps"), .smaps), (Name("oom_score_adj"), .oomScoreAdj),
         (Name("wchan"), .wchan), (Name("mounts"), .mounts), (Name("mountinfo"), .mountInfo), (Name("cgroup"), .cgroup),
-        (Name("oom_score"), .oomScore), (Name("loginuid"), .loginUid),
+        (Name("oom_score"), .oomScore), (Name("loginuid"), .loginUid), (Name("smaps_rollup"), .smapsRollup),
+        (Name("coredump_filter"), .coredumpFilter), (Name("children"), .children), (Name("uid_map"), .uidMap),
+        (Name("gid_map"), .gidMap), (Name("setgroups"), .setGroups), (Name("sessionid"), .sessionId),
+        (Name("cpuset"), .cpuset),
     ]
 
     private let proc: Procfs
@@ -64,7 +68,7 @@ final class ProcNode: Inode, @unchecked Sendable {
     }
 
     static func ino(pid: Int32, kind: Kind, _ extra: UInt64) -> UInt64 {
-        1 << 32 | (UInt64(UInt32(bitPattern: pid)) << 5 | kind.rawValue) << 33 ^ extra
+        1 << 32 | (UInt64(UInt32(bitPattern: pid)) << 6 | kind.rawValue) << 33 ^ extra
     }
 
     private static func type(_ kind: Kind) -> UInt32 {
@@ -115,7 +119,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .fd: a.mode = type | 0o700
         case .exe, .cwd, .root: a.mode = type | 0o777
         case .environ, .auxv: a.mode = type | 0o400
-        case .comm, .oomScoreAdj, .loginUid: a.mode = type | 0o644
+        case .comm, .oomScoreAdj, .loginUid, .coredumpFilter: a.mode = type | 0o644
         default: a.mode = type | 0o444
         }
         if isSymlink { a.size = 64 }
@@ -127,9 +131,7 @@ final class ProcNode: Inode, @unchecked Sendable {
     override func lookup(_ name: Name, _ caller: Caller) throws(Errno) -> Inode {
         switch kind {
         case .process, .task:
-            guard let kind = Self.entries.first(where: { $0.name == name })?.kind, kind != .tasks || tid == 0 else {
-                throw .ENOENT
-            }
+            guard let kind = Self.entries.first(where: { $0.name == name })?.kind, has(kind) else { throw .ENOENT }
             return ProcNode(self, kind)
         case .tasks:
             guard let tid = name.number, try numbers(PROC_TASKS, caller).contains(tid) else { throw .ENOENT }
@@ -141,6 +143,9 @@ final class ProcNode: Inode, @unchecked Sendable {
         }
     }
 
+    /// Threads are of the process alone, children of its threads.
+    private func has(_ kind: Kind) -> Bool { kind == .tasks ? tid == 0 : kind != .children || tid != 0 }
+
     private func numbers(_ op: UInt32, _ caller: Caller) throws(Errno) -> [Int32] {
         do throws(Errno) { return try proc.client.numbers(op, caller, pid: pid) } catch {
             throw error == .ESRCH ? .ENOENT : error
@@ -151,7 +156,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         switch kind {
         case .process, .task:
             for (i, entry) in Self.entries.enumerated() where UInt64(i) + 3 > cookie {
-                if entry.kind == .tasks, tid != 0 { continue }
+                if !has(entry.kind) { continue }
                 let node = ProcNode(self, entry.kind)
                 if !sink(entry.name, node.ino, Linux.direntType(node.type), UInt64(i) + 3) { return }
             }
@@ -206,6 +211,9 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .oomScoreAdj: return PROC_F_OOM
         case .wchan: return PROC_F_WCHAN
         case .fdInfo: return PROC_F_FDINFO
+        case .smapsRollup: return PROC_F_ROLLUP
+        case .coredumpFilter: return PROC_F_COREDUMP
+        case .children: return PROC_F_CHILDREN
         default: return nil
         }
     }
@@ -217,13 +225,17 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .mountInfo: return proc.names.mountInfoText()
         case .cgroup: return Array("0::/\n".utf8)
         case .oomScore: return Array("0\n".utf8)
-        case .loginUid: return Array("4294967295".utf8)
+        case .loginUid, .sessionId: return Array("4294967295".utf8)
+        // There is one user name space (user_namespaces(7)).
+        case .uidMap, .gidMap: return Array("         0          0 4294967295\n".utf8)
+        case .setGroups: return Array("allow\n".utf8)
+        case .cpuset: return Array("/\n".utf8)
         default: throw .EINVAL
         }
     }
 
     override func accept(_ bytes: UnsafeRawBufferPointer, _ caller: Caller) throws(Errno) -> Int {
-        guard let fileKind, kind == .comm || kind == .oomScoreAdj else { throw .EINVAL }
+        guard let fileKind, kind == .comm || kind == .oomScoreAdj || kind == .coredumpFilter else { throw .EINVAL }
         try proc.client.call(PROC_WRITE, caller, pid: pid, tid: tid, what: UInt64(fileKind), input: bytes)
         return bytes.count
     }

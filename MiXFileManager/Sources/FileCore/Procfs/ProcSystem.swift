@@ -3,7 +3,7 @@ import CMiXFile
 /// The files of /proc that are not of a process, with who knows their truth: the host for what the site shares with it,
 /// the Process Manager for processes and load.
 enum ProcSystem {
-    static let files: [(path: String, maker: ProcSystemNode.Maker)] = [
+    static let files: [(path: String, maker: ProcRoot.Maker)] = [
         ("meminfo", host("/proc/meminfo")),
         ("cpuinfo", host("/proc/cpuinfo")),
         ("uptime", host("/proc/uptime")),
@@ -17,7 +17,10 @@ enum ProcSystem {
                 return text.isEmpty ? hostText("/proc/loadavg", limit: 256) : text
             }
         ),
-        ("filesystems", fixed("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\thostfs\n")),
+        (
+            "filesystems",
+            fixed("nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\thostfs\n")
+        ),
         ("cmdline", fixed("mix\n")),
         ("devices", { proc, _ in devices(proc) }),
         ("partitions", fixed("major minor  #blocks  name\n\n")),
@@ -55,13 +58,57 @@ enum ProcSystem {
         ("sys/fs/pipe-max-size", fixed("1048576\n")),
         ("sys/fs/protected_symlinks", fixed("0\n")),
         ("sys/fs/protected_hardlinks", fixed("0\n")),
+        ("sys/kernel/sem", fixed("32000\t1024000000\t500\t32000\n")),
+        ("sys/kernel/msgmax", fixed("8192\n")),
+        ("sys/kernel/msgmni", fixed("32000\n")),
+        ("sys/kernel/msgmnb", fixed("16384\n")),
+        ("sys/kernel/core_uses_pid", fixed("0\n")),
+        ("sys/kernel/randomize_va_space", fixed("2\n")),
+        ("sys/kernel/panic", fixed("0\n")),
+        ("sys/kernel/sched_rr_timeslice_ms", fixed("100\n")),
+        ("sys/kernel/sched_rt_runtime_us", fixed("950000\n")),
+        ("sys/kernel/sched_rt_period_us", fixed("1000000\n")),
+        ("sys/kernel/printk", fixed("4\t4\t1\t7\n")),
+        ("sys/kernel/perf_event_paranoid", fixed("4\n")),
+        ("sys/kernel/kptr_restrict", fixed("2\n")),
+        ("sys/kernel/dmesg_restrict", fixed("1\n")),
+        ("sys/kernel/io_uring_disabled", fixed("2\n")),
+        ("sys/kernel/unprivileged_bpf_disabled", fixed("2\n")),
+        ("sys/kernel/numa_balancing", fixed("0\n")),
+        ("sys/kernel/arch", fixed("x86_64\n")),
+        ("sys/kernel/shm_rmid_forced", fixed("0\n")),
+        ("sys/kernel/auto_msgmni", fixed("0\n")),
+        ("sys/vm/overcommit_ratio", fixed("50\n")),
+        ("sys/vm/overcommit_kbytes", fixed("0\n")),
+        ("sys/vm/nr_hugepages", fixed("0\n")),
+        ("sys/vm/legacy_va_layout", fixed("0\n")),
+        ("sys/vm/dirty_ratio", fixed("20\n")),
+        ("sys/vm/dirty_background_ratio", fixed("10\n")),
+        ("sys/fs/lease-break-time", fixed("45\n")),
+        ("sys/fs/leases-enable", fixed("0\n")),
+        ("sys/fs/suid_dumpable", fixed("0\n")),
+        ("sys/fs/pipe-user-pages-soft", fixed("0\n")),
+        ("sys/fs/pipe-user-pages-hard", fixed("0\n")),
+        ("sys/fs/overflowuid", fixed("65534\n")),
+        ("sys/fs/overflowgid", fixed("65534\n")),
+        ("sys/fs/dir-notify-enable", fixed("0\n")),
+        ("sys/user/max_user_namespaces", fixed("0\n")),
+        ("sys/vm/min_free_kbytes", host("/proc/sys/vm/min_free_kbytes")),
+        ("cgroups", fixed("#subsys_name\thierarchy\tnum_cgroups\tenabled\n")),
+        ("execdomains", fixed("0-0\tLinux           \t[kernel]\n")),
+        ("crypto", fixed("")),
+        ("interrupts", fixed("")),
+        ("softirqs", fixed("")),
+        ("locks", { proc, caller in LocksText.text(proc, caller) }),
     ]
+    /// Empty, but looked for.
+    static let directories = ["bus", "driver", "fs", "tty"]
 
-    private static func host(_ path: String) -> ProcSystemNode.Maker { { _, _ in hostText(path) } }
-    private static func fixed(_ text: String) -> ProcSystemNode.Maker { { _, _ in Array(text.utf8) } }
+    private static func host(_ path: String) -> ProcRoot.Maker { { _, _ in hostText(path) } }
+    private static func fixed(_ text: String) -> ProcRoot.Maker { { _, _ in Array(text.utf8) } }
 
     /// Field of uname(2): its truth is the Process Manager's.
-    private static func name(_ field: Int) -> ProcSystemNode.Maker { { names($0, $1)[field] + [0x0a] } }
+    private static func name(_ field: Int) -> ProcRoot.Maker { { names($0, $1)[field] + [0x0a] } }
 
     private static func names(_ proc: Procfs, _ caller: Caller) -> [[UInt8]] {
         let text = (try? proc.client.text(caller, pid: 0, tid: 0, what: PROC_F_UNAME)) ?? []

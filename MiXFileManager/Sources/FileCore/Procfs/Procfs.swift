@@ -11,7 +11,7 @@ final class Procfs: FileSystem, @unchecked Sendable {
     let opens: OpenTable
     let devices: DeviceTable
     let nucleus: Nucleus
-    private var top: ProcSystemNode?
+    private var top: ProcRoot?
     private lazy var nowhere = Inode(fs: self, ino: 0, type: Linux.S_IFDIR)
 
     init(id: UInt16, nucleus: Nucleus, names: NameSpace, opens: OpenTable, devices: DeviceTable) {
@@ -21,7 +21,7 @@ final class Procfs: FileSystem, @unchecked Sendable {
         self.names = names
         self.opens = opens
         self.devices = devices
-        top = ProcSystemNode.tree(self)
+        top = ProcRoot(self)
     }
 
     var typeName: String { "proc" }

@@ -47,10 +47,10 @@ public struct MountOptions: Sendable {
                 guard let host = line.host, host.hasPrefix("/") else {
                     throw Problem("mount.\(number): type \(type) needs a source host:/DIR")
                 }
-            case "tmpfs", "proc", "devfs", "devtmpfs": break
+            case "tmpfs", "proc", "sysfs", "devfs", "devtmpfs": break
             default:
                 throw Problem(
-                    "mount.\(number): unknown type \"\(type)\"; known are overlay, host, tmpfs, proc, devfs")
+                    "mount.\(number): unknown type \"\(type)\"; known are overlay, host, tmpfs, proc, sysfs, devfs")
             }
             numbered.append((number, line))
         }
@@ -81,6 +81,7 @@ public struct MountOptions: Sendable {
     private static let standard = [
         Line(target: "/", type: "overlay", host: "/", options: "", readOnly: false),
         Line(target: "/proc", type: "proc", host: nil, options: "", readOnly: false),
+        Line(target: "/sys", type: "sysfs", host: nil, options: "", readOnly: false),
         Line(target: "/dev", type: "devfs", host: nil, options: "", readOnly: false),
         Line(target: "/dev/shm", type: "tmpfs", host: nil, options: "mode=1777", readOnly: false),
         Line(target: "/tmp", type: "tmpfs", host: nil, options: "mode=1777", readOnly: false),

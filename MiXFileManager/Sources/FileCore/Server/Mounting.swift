@@ -28,7 +28,7 @@ extension FileServer {
         guard place.inode.isDirectory else { throw .ENOTDIR }
         let named = Array(try request.string(0))
         let fs = try fileSystem(type, options)
-        let shown = fs is Devfs || fs is Procfs ? "" : options
+        let shown = fs is Devfs || fs is Procfs || fs is Sysfs ? "" : options
         names.mount(
             fs, source: named.isEmpty ? Array(fs.typeName.utf8) : named, at: place, readOnly: readOnly, options: shown)
     }
@@ -40,6 +40,7 @@ extension FileServer {
             return Tmpfs.make(
                 id: names.newFileSystemId(), nucleus: nucleus, options: try TmpfsOptions(parsing: options))
         case "proc": return procfs
+        case "sysfs": return Sysfs(id: names.newFileSystemId())
         case "devtmpfs", "devfs": return devfs
         default: throw .ENODEV
         }

@@ -103,6 +103,7 @@ enum StateReading {
             server.procfs = Procfs(
                 id: id, nucleus: server.nucleus, names: server.names, opens: server.opens, devices: server.devices)
             return (server.procfs, [])
+        case "sysfs": return (Sysfs(id: id), [])
         case "devtmpfs":
             _ = try options(&input)
             server.devfs = Devfs(id: id, nucleus: server.nucleus)

@@ -63,6 +63,17 @@ enum MapsText {
         return Array(Text.left(head, 73).utf8) + escaped + [10]
     }
 
+    /// smaps_rollup: what is known of the whole. Nothing tells clean from dirty, or private from shared, in it.
+    static func rollup(_ process: Process, _ resident: UInt64) -> [UInt8] {
+        let areas = process.isZombie ? [] : process.memory.lock.withLock { process.memory.map.areas }
+        guard let first = areas.first, let last = areas.last else { return [] }
+        let whole = MappedArea(start: first.start, end: last.end, protection: 0)
+        let sizes = ["Rss:", "Pss:", "Private_Dirty:", "Anonymous:"].map {
+            "\(Text.left($0, 16))\(Text.right(resident / 1024, 8)) kB\n"
+        }
+        return line(whole, device: 0, inode: 0, path: Array("[rollup]".utf8)) + Array(sizes.joined().utf8)
+    }
+
     private static func sizes(_ area: MappedArea) -> [UInt8] {
         let total = (area.end - area.start) / 1024
         let fields: [(String, UInt64)] = [

@@ -85,6 +85,10 @@ extension ProcessManager {
         case PROC_F_LIMITS: return Array(LimitsText.limits(tree.withLock { process.limits }).utf8)
         case PROC_F_COMM: return Array((ProcessSnapshot(self, process, thread: tid).command + "\n").utf8)
         case PROC_F_OOM: return Array("\(process.oomScoreAdjust)\n".utf8)
+        case PROC_F_COREDUMP: return Array(Text.hex(UInt64(process.coredumpFilter), 8).utf8) + [0x0a]
+        case PROC_F_CHILDREN:
+            let children = tree.withLock { tid == process.pid ? process.children.map(\.pid) : [] }
+            return Array(children.map { "\($0) " }.joined().utf8)
         case PROC_F_WCHAN: return Array(waitReason(process, tid).utf8)
         default: break
         }
@@ -94,6 +98,8 @@ extension ProcessManager {
         case PROC_F_AUXV: return process.isZombie ? [] : process.auxiliary
         case PROC_F_MAPS: return MapsText.maps(process, withSizes: false)
         case PROC_F_SMAPS: return MapsText.maps(process, withSizes: true)
+        case PROC_F_ROLLUP:
+            return MapsText.rollup(process, ProcessSnapshot(self, process, thread: tid).resident)
         case PROC_F_FDINFO:
             let fd = Int(Int32(truncatingIfNeeded: request.arg.3))
             guard !process.isZombie, let description = process.files.lookup(fd) else { throw .ENOENT }
@@ -201,6 +207,10 @@ extension ProcessManager {
         case PROC_F_OOM:
             guard let value = Int32(text), -1000...1000 ~= value else { throw .EINVAL }
             tree.withLock { process.oomScoreAdjust = value }
+        case PROC_F_COREDUMP:
+            let digits = text.hasPrefix("0x") ? UInt32(text.dropFirst(2), radix: 16) : UInt32(text)
+            guard let value = digits else { throw .EINVAL }
+            tree.withLock { process.coredumpFilter = value & 0x1ff }
         default: throw .EINVAL
         }
         return []

@@ -29,6 +29,9 @@
 #define PROC_F_OOM 14u          /* oom_score_adj */
 #define PROC_F_WCHAN 15u
 #define PROC_F_UNAME 16u        /* arg[0] = 0: the six fields of uname(2), each with a NUL */
+#define PROC_F_ROLLUP 17u       /* smaps_rollup */
+#define PROC_F_COREDUMP 18u     /* coredump_filter */
+#define PROC_F_CHILDREN 19u     /* arg[1] = tid */
 
 #define PROC_L_EXE 1u
 #define PROC_L_CWD 2u

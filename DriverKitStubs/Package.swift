@@ -19,16 +19,18 @@ let package = Package(
         .target(name: "CDriverGuard", dependencies: ["CDriver"]),  // the fence around drivers' code
         .target(name: "CBusHost"),
         .target(name: "SimulatedBus", dependencies: ["CBusHost"]),  // devices by their specifications; no nucleus
+        .target(name: "RestartPolicy"),
         .target(
             name: "DriverKitStubs",
             dependencies: [
-                "CDriver", "CDriverGuard", "CMiXDriver", "CMiXDriverNote", "SimulatedBus",
+                "CDriver", "CDriverGuard", "CMiXDriver", "CMiXDriverNote", "SimulatedBus", "RestartPolicy",
                 .product(name: "CChorus", package: "Nucleus"),
                 .product(name: "ActorKit", package: "Nucleus"),
                 .product(name: "CMiXFile", package: "MiXFileManager"),
             ],
             linkerSettings: [.unsafeFlags(["-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map"])]),
         .testTarget(name: "SimulatedBusTests", dependencies: ["SimulatedBus"]),
+        .testTarget(name: "RestartPolicyTests", dependencies: ["RestartPolicy"]),
     ],
     swiftLanguageModes: [.v6]
 )

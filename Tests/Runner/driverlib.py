@@ -15,18 +15,22 @@ SHELL = "while read -r line; do eval \"$line\"; echo \"== $?\"; done"
 sitelib.NATIVE = False
 
 
+def table(head, **keys):
+    return f"\n[[{head}]]\n" + "".join(f"{key} = {value if isinstance(value, int) else chr(34) + str(value) + chr(34)}\n"
+                                       for key, value in keys.items())
+
+
 def devices(*descriptions):
     """[[device]] tables of ("NAME", "MODEL", key=value ...)."""
-    return "".join("\n[[device]]\n" + "".join(f"{key} = {value if isinstance(value, int) else chr(34) + str(value) + chr(34)}\n"
-                                              for key, value in dict(name=name, model=model, **more).items())
-                   for name, model, more in descriptions)
+    return "".join(table("device", name=name, model=model, **more) for name, model, more in descriptions)
 
 
 def manifest(privilege, bus, drivers):
-    """The shipped manifest with a drivers' home, the bus's devices (TOML) and the drivers; its path."""
+    """The shipped manifest with a drivers' home, the bus's devices (TOML) and the drivers, each a name or (name, keys); its path."""
     shipped = (places.MANIFESTS / ("mix-user.toml" if privilege == "user" else "mix.toml")).read_text()
     home = f'[[actor]]\nname = "drivers"\nobject = "libDriverKitStubs.so"\nprivilege = "{privilege}"\ngroup = "DRIVER"\nneeds = ["DEVICE"]\n\n'
-    loaded = "".join(f'\n[[driver]]\nobject = "{name}.so"\n' for name in drivers)
+    loaded = "".join(table("driver", object=f"{name}.so", **keys)
+                     for name, keys in (driver if isinstance(driver, tuple) else (driver, {}) for driver in drivers))
     file = SCRATCH / f"drivers-{privilege}.toml"
     file.write_text(shipped.replace('[[actor]]\nname = "process-manager"', home + '[[actor]]\nname = "process-manager"') + bus + loaded)
     return str(file)

@@ -1,14 +1,16 @@
 /* torture.c: drivers that do what drivers must not; -DWHAT=NAME picks one. They are built by the tests against the installed headers. */
 #include "driver.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 
 enum { fault_init = 1, fault_probe, fault_handler, fault_unload, fault_read, loop_handler, loop_read, never_claims, claims_all, leaks, dma_overrun,
        stray_dma, abi_major, newer_minor, small_table, busy, garbage, garbage_ops, abort_init, stack, double_done, no_init,
-       forged_self, slow_init, wild_free, divide, good };
+       forged_self, slow_init, wild_free, divide, scribble, exits, sleeps, good };
 
 #define MAJOR (WHAT == abi_major ? DRV_ABI_MAJOR + 8 : DRV_ABI_MAJOR)
 #define MINOR (WHAT == newer_minor ? 99 : DRV_ABI_MINOR)
@@ -34,6 +36,15 @@ static int eat(int depth) {
     volatile char room[4096];
     room[0] = (char)depth;
     return eat(depth + 1) + room[0];
+}
+
+/* What only a process of its own survives for the site: every writable byte of the process is overwritten. */
+static void overwrite(void) {
+    char line[256];
+    unsigned long from, to;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof line, maps))
+        if (sscanf(line, "%lx-%lx rw", &from, &to) == 2 && strstr(line, " rw") && !strstr(line, "[stack]")) memset((void *)from, 0x5a, to - from);
 }
 
 static int32_t handler(void *cookie) {
@@ -64,6 +75,9 @@ static int32_t readIt(void *instance, void *bytes, uint32_t count, uint64_t offs
         t->s->store64(t->s->self, 0x98, 1 | 2);
         break;
     case stack: return eat(0);
+    case scribble: overwrite(); break;
+    case exits: _exit(0);
+    case sleeps: for (;;) pause();
     case wild_free: t->s->memFree(t->s->self, (void *)0x1234); break;
     case double_done: t->s->blockDone(t->s->self, 77, DRV_OK); break;
     case forged_self: t->s->log((void *)0x4242, 2, "says who?"); t->s->memFree((void *)8, t); return 0;

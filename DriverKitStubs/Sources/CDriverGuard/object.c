@@ -63,6 +63,11 @@ int32_t drv_close(void *handle, uintptr_t text) {
     return text != 0 && dladdr((void *)text, &info) != 0;
 }
 
+const char *drv_own_path(void) {
+    Dl_info info;
+    return dladdr((void *)drv_own_path, &info) != 0 ? info.dli_fname : NULL;
+}
+
 /* A function of the object's own, from the symbol table of its file, if it was not stripped. The file may have changed since. */
 static void localSymbol(const char *path, uintptr_t offset, char *name, size_t size, unsigned long *within) {
     struct stat status;

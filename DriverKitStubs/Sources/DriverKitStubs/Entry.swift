@@ -9,15 +9,23 @@ public func driverKitMain(
 ) -> Int32 {
     guard let nucleus, let args, let ops else { return K_EINVAL }
     let calls = Nucleus(nucleus)
-    let server = DriverServer(nucleus: calls)
     let options = args.pointee.options.map { String(cString: $0) } ?? ""
-    for line in options.split(separator: "\n") {
-        let parts = line.split(separator: "=", maxSplits: 1)
+    let pairs = options.split(separator: "\n").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+    ops.pointee.heartbeat = { _ in K_OK }
+    // Started by the home: a host of one driver.
+    if pairs.count == 2, pairs[0].first == "home", pairs[1].first == "object", pairs.allSatisfy({ $0.count == 2 }),
+        let home = UInt64(pairs[0][1])
+    {
+        return HostActor.main(calls, home: home, path: pairs[1][1])
+    }
+    let server = DriverServer(nucleus: calls, isUserActor: args.pointee.privilege == UInt32(K_USERACTOR))
+    for parts in pairs {
         guard parts.count == 2, parts[0].hasPrefix("device.") else {
+            let line = parts.joined(separator: "=")
             calls.sysLog(0, "drivers: \"\(line)\" is no option of theirs; device.N=NAME MODEL KEY=VALUE ... would do")
             return K_EINVAL
         }
-        if case .failure(let problem) = server.addDevice(String(parts[1])) {
+        if case .failure(let problem) = server.addDevice(parts[1]) {
             calls.sysLog(0, "drivers: \(problem)")
             return K_EINVAL
         }
@@ -32,6 +40,5 @@ public func driverKitMain(
         Unmanaged<DriverServer>.fromOpaque(instance).takeUnretainedValue().disconnect()
         return K_OK
     }
-    ops.pointee.heartbeat = { _ in K_OK }
     return K_OK
 }

@@ -195,10 +195,10 @@ package final class BusDevice: @unchecked Sendable {
 
     // MARK: memory
 
-    /// Pages with a hole behind them. nil: the host gives none.
-    package func grant(_ size: Int) -> DmaMemory? {
+    /// Pages with a hole behind them. nil: the host gives none. `shared`: with another process, by its descriptor.
+    package func grant(_ size: Int, shared: Bool = false) -> DmaMemory? {
         lock.with {
-            guard let memory = DmaMemory(size, bus: nextAddress) else { return nil }
+            guard let memory = DmaMemory(size, bus: nextAddress, shared: shared) else { return nil }
             // A gap between two grants: running over the end of one is not the beginning of the next.
             nextAddress += UInt64(memory.size) + 0x1_0000
             windows[memory.bus] = memory

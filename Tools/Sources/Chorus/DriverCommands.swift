@@ -6,7 +6,10 @@ import Manifest
 struct DriversCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drivers", abstract: "Show the drivers of a running site, and what they registered.",
-        discussion: "STATE is ok, or why an instance is out of use.")
+        discussion: """
+            PRIVILEGE and HOST say where a driver's code is: in the nucleus' process, in that of its home, or in one of its own. \
+            STATE is ok, or why an instance is out of use.
+            """)
     @OptionGroup var choice: SiteChoice
     func run() throws { choice.ask("drivers") }
 }
@@ -17,14 +20,25 @@ struct LoadCommand: ParsableCommand {
         discussion: """
             The object is checked before anything of it runs, and gets one instance for each device that it matches and that no \
             other driver has. With --replace it takes the place of the loaded driver of its name: open devices wait for it, \
-            and their users lose nothing.
+            and their users lose nothing. With --privilege user it gets a host process of its own, and the site outlives whatever it does; \
+            --restart says what follows when that process dies. With --device it is called NAME@DEVICE.
             """)
     @Argument(help: "The driver's object.", completion: .file(extensions: ["so"]))
     var object: String
     @Flag(name: .long, help: "In the place of the loaded driver of the same name.")
     var replace = false
+    @Option(
+        name: .long, help: "supervisor, or user: in a process of its own. Where the drivers' home is when left out.")
+    var privilege: Privilege?
+    @Option(name: .long, help: "The one device that it is for.")
+    var device: String?
+    @Option(name: .long, help: "never, always, or how often in a row.")
+    var restart = "never"
     @OptionGroup var choice: SiteChoice
-    func run() throws { choice.ask("load \(word(absolute(object))) \(replace ? "replace" : "new")") }
+    func run() throws {
+        let words = [replace ? "replace" : "new", privilege?.rawValue ?? "-", device.map(word) ?? "-", word(restart)]
+        choice.ask("load \(word(absolute(object))) " + words.joined(separator: " "))
+    }
 }
 
 struct UnloadCommand: ParsableCommand {
@@ -106,3 +120,5 @@ private func absolute(_ path: String) -> String {
     defer { free(raw) }
     return String(cString: raw) + "/" + path
 }
+
+extension Privilege: ExpressibleByArgument {}

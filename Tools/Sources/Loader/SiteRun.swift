@@ -44,11 +44,13 @@ public struct SiteRun {
         let watch = SignalWatch(site: site)
         try site.allowProcessIpc(plan.manifest.subsystem.ipc)
         try site.limitMemory(plan.manifest.subsystem.memory)
+        try ActorManager(site).start()
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }
         try site.started()
         for driver in plan.manifest.drivers {
             do throws(LoadError) {
-                _ = try site.loadDriver(tree.driver(driver.object, manifest: plan.manifest.file))
+                _ = try site.loadDriver(
+                    tree.driver(driver.object, manifest: plan.manifest.file), .init(driver))
             } catch {
                 throw LoadError("\(driver.place.file):\(driver.place.line): \(driver.place.key): \(error)")
             }

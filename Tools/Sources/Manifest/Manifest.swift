@@ -86,6 +86,12 @@ public struct DeviceEntry: Sendable, Equatable {
 public struct DriverEntry: Sendable, Equatable {
     public var object: String
     public var place: Place
+    /// nil: where the drivers' home is.
+    public var privilege: Privilege?
+    /// The one device that it is for.
+    public var device: String?
+    /// Of its host process in a row; .max for any number.
+    public var restarts: UInt64 = 0
 }
 
 public struct StartEntry: Sendable, Equatable {

@@ -32,8 +32,11 @@ extension Manifest {
             devices.append(device)
         }
         var drivers: [DriverEntry] = []
-        for var section in try root.sections("driver") { drivers.append(try DriverEntry(&section)) }
-        if !devices.isEmpty || !drivers.isEmpty, !actors.contains(where: { $0.group?.name == "DRIVER" }) {
+        let home = actors.first { $0.group?.name == "DRIVER" }
+        for var section in try root.sections("driver") {
+            drivers.append(try DriverEntry(&section, home: home?.privilege, devices: devices.map(\.name)))
+        }
+        if !devices.isEmpty || !drivers.isEmpty, home == nil {
             throw root.place(devices.isEmpty ? "driver" : "device")
                 .error("no actor serves group DRIVER", "an [[actor]] with object = \"libDriverKitStubs.so\" would do")
         }
@@ -199,9 +202,28 @@ extension DeviceEntry {
 }
 
 extension DriverEntry {
-    init(_ section: inout Section) throws(ManifestError) {
+    init(_ section: inout Section, home: Privilege?, devices: [String]) throws(ManifestError) {
         object = try section.required("object", "a file in drivers/ such as \"virtio-blk.so\", or a path")
         place = section.place("object")
+        privilege = try section.word("privilege", Privilege.self)
+        if privilege == .supervisor, home == .user {
+            throw section.place("privilege")
+                .error("is \"supervisor\" while the actor of group DRIVER is \"user\"", "\"user\" would do")
+        }
+        if let name = try section.string("device", "the name of a [[device]]") {
+            guard devices.contains(name) else {
+                let known = devices.isEmpty ? "a [[device]] of that name" : devices.joined(separator: " or ")
+                throw section.place("device").error("\"\(name)\" is no [[device]]", "\(known) would do")
+            }
+            device = name
+        }
+        if let most = try section.restarts("restart") {
+            if most > 0, privilege != .user {
+                throw section.place("restart")
+                    .error("is for a driver with a process of its own", "privilege = \"user\" beside it would do")
+            }
+            restarts = most
+        }
         try section.finish()
     }
 }

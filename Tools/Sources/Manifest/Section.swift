@@ -65,6 +65,20 @@ struct Section {
         return value
     }
 
+    /// "never", "always" or how often.
+    mutating func restarts(_ key: String) throws(ManifestError) -> UInt64? {
+        let wanted = "\"never\", \"always\" or a whole number"
+        guard let node = node(key) else { return nil }
+        switch node.value {
+        case .string("never"): return 0
+        case .string("always"): return .max
+        case .integer(let number) where number >= 0: return UInt64(number)
+        case .string(let text): throw place(key).error("\"\(text)\" is not known", "\(wanted) would do")
+        case .integer(let number): throw place(key).error("\(number) is out of range", "\(wanted) would do")
+        default: throw wrong(key, node.value, wanted: wanted)
+        }
+    }
+
     mutating func flag(_ key: String) throws(ManifestError) -> Bool? {
         guard let node = node(key) else { return nil }
         guard case .bool(let truth) = node.value else { throw wrong(key, node.value, wanted: "true or false") }

@@ -82,6 +82,22 @@ import Testing
         ("<H><A>[[mount]]\nat = \"x\"\ntype = \"tmpfs\"\n", "m.toml:8: mount[0].at: \"x\" is not absolute; "),
         ("<H><A>[init]\nprogram = []\n", "m.toml:8: init.program: names no program; an array such as"),
         ("<H><A>[[driver]]\nobject = \"d.so\"\n", "m.toml:7: driver: no actor serves group DRIVER"),
+        (
+            "<H><A><D>[[driver]]\nobject = \"d.so\"\nrestart = \"often\"\n",
+            "m.toml:13: driver[0].restart: \"often\" is not known; "
+        ),
+        (
+            "<H><A><D>[[driver]]\nobject = \"d.so\"\nrestart = 3\n",
+            "m.toml:13: driver[0].restart: is for a driver with a"
+        ),
+        (
+            "<H><A><D>[[driver]]\nobject = \"d.so\"\ndevice = \"x\"\n",
+            "m.toml:13: driver[0].device: \"x\" is no [[device]]; a [["
+        ),
+        (
+            "<H><A><D>privilege = \"user\"\n[[driver]]\nobject = \"d.so\"\nprivilege = \"supervisor\"\n",
+            "m.toml:14: driver[0].privilege: is \"supervisor\" while"
+        ),
         ("<H>[[actor]]\nname = \"a b\"\n", "m.toml:4: actor[0].name: \"a b\" is no name; "),
         ("<H><A>options = { a = [1] }\n", "m.toml:7: actor \"fm\".options.a: is an array; "),
         (
@@ -93,8 +109,36 @@ import Testing
     @Test(arguments: refused)
     func refusals(_ text: String, _ message: String) {
         let whole = text.replacing("<H>", with: Self.head).replacing("<A>", with: Self.actor)
+            .replacing("<D>", with: "[[actor]]\nname = \"drivers\"\nobject = \"libD.so\"\ngroup = \"DRIVER\"\n")
         let answer = error(whole)
         #expect(answer.hasPrefix(message))
+    }
+
+    @Test func driversOfTheirOwn() throws {
+        let text = """
+            \(Self.head)\(Self.actor)[[actor]]
+            name = "drivers"
+            object = "libD.so"
+            group = "DRIVER"
+            [[device]]
+            name = "disk0"
+            model = "virtio-blk"
+            [[driver]]
+            object = "a.so"
+            [[driver]]
+            object = "b.so"
+            privilege = "user"
+            device = "disk0"
+            restart = "always"
+            [[driver]]
+            object = "c.so"
+            privilege = "user"
+            restart = 3
+            """
+        let drivers = try Manifest.parse(text, file: "m.toml").drivers
+        #expect(drivers.map(\.privilege) == [nil, .user, .user])
+        #expect(drivers.map(\.device) == [nil, "disk0", nil])
+        #expect(drivers.map(\.restarts) == [0, .max, 3])
     }
 
     @Test func aMissingFileIsNamed() {

@@ -39,6 +39,7 @@ typedef struct DrvSelf {
     uintptr_t textStart, textEnd;   /* the driver's code */
     uint64_t budget;            /* nanoseconds that one call may take */
     uintptr_t stack;            /* where the stack that its calls run on ends; 0: the caller's */
+    int32_t isElsewhere;        /* the driver's code is in another process: what is called are messages to it */
 } DrvSelf;
 
 typedef struct DrvFault {
@@ -92,6 +93,8 @@ uint32_t drv_guard_sweep(void);
 void *drv_open(const char *path, const DrvDriver **driver, uint32_t *flags, uintptr_t *textStart, uintptr_t *textEnd, char *why,
                size_t whySize);
 int32_t drv_close(void *handle, uintptr_t text);
+/* The file that this very code is in. */
+const char *drv_own_path(void);
 /* The object's file name and the symbol at or before `pc`, as "file+offset (symbol+offset)". */
 void drv_symbol(uintptr_t pc, char *text, size_t size);
 #endif

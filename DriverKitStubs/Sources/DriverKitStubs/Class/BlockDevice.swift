@@ -116,6 +116,7 @@ struct BlockDevice {
         for _ in 0..<patience / 2 {
             var begun: (id: UInt64, request: Registration.Request)?
             let result = registration.call(DrvBlockOps.self) { own, ops, instance, fault in
+                if let begun { registration.dropRequest(begun.id) }
                 let made = registration.beginRequest()
                 begun = made
                 var asked = DrvBlockRequest(
@@ -130,9 +131,12 @@ struct BlockDevice {
                 registration.nucleus.threadDelay(2)
                 continue
             }
-            if request.wait(milliseconds: patience) { return request.status }
-            registration.dropRequest(id)
-            return DRV_ETIMEOUT
+            guard request.wait(milliseconds: patience) else {
+                registration.dropRequest(id)
+                return DRV_ETIMEOUT
+            }
+            // Its driver's host died with it: sectors may be read and written twice.
+            if request.status != Registration.again { return request.status }
         }
         return DRV_ETIMEOUT
     }

@@ -20,6 +20,8 @@ final class Registration: @unchecked Sendable {
     private let lock = Lock()
     private var state = State.new
     private var opens = 0
+    /// Its driver's host died, and another one is started.
+    private var awaited = false
     /// Its device was pulled out: open or not, it goes.
     private var isPulledOut = false
     private var requests: [UInt64: Request] = [:]
@@ -54,14 +56,15 @@ final class Registration: @unchecked Sendable {
 
     func begin(_ instance: DriverInstance, _ ops: UnsafeRawPointer) {
         // The instance's lock is held; the table is the driver's, and its size was never promised.
-        lock.with { state = .live(instance, ops) }
+        lock.with { (state, awaited) = (.live(instance, ops), false) }
         link?.fail(false)
     }
 
     var isWaiting: Bool {
-        lock.with { if case .held(nil, _) = state { true } else { false } }
+        lock.with { if case .held(nil, _) = state { true } else { awaited } }
     }
 
+    var isAwaited: Bool { lock.with { awaited } }
     var openCount: Int { lock.with { opens } }
     var mayGo: Bool {
         lock.with {
@@ -118,9 +121,28 @@ final class Registration: @unchecked Sendable {
         server.announceEnd(self)
     }
 
+    /// What was under way and can be made again is, by the next host; the rest fails.
+    static let again: Int32 = -1000
+
+    /// The host is gone, another one comes: requests wait.
+    func awaitRestart() {
+        lock.with {
+            if case .live(let instance, let ops) = state { state = .held(instance, ops) }
+            awaited = true
+        }
+        fail(Self.again)
+    }
+
+    /// None comes any more: the driver's devices answer EIO.
+    func giveUp() {
+        lock.with { awaited = false }
+        release()
+        fail()
+    }
+
     /// No other driver came.
     func abandon(_ server: DriverServer) {
-        guard isWaiting else { return }
+        guard lock.with({ if case .held(nil, _) = state { true } else { false } }) else { return }
         lock.with { state = .gone }
         server.unregister(self)
         server.announceEnd(self)
@@ -132,13 +154,13 @@ final class Registration: @unchecked Sendable {
     }
 
     /// Requests under way fail.
-    func fail() {
+    func fail(_ status: Int32 = DRV_EIO) {
         link?.fail(true)
         let all = lock.with { () -> [Request] in
             defer { requests = [:] }
             return Array(requests.values)
         }
-        for request in all { request.end(DRV_EIO) }
+        for request in all { request.end(status) }
     }
 
     // MARK: its users
@@ -178,9 +200,10 @@ final class Registration: @unchecked Sendable {
             let result = instance.call { own, made, fault in
                 // Held in between: the next driver is asked.
                 isHeld = !isLive
-                return isHeld ? DRV_EAGAIN : body(own, ops.assumingMemoryBound(to: Ops.self), made, &fault)
+                let context = instance.isHosted ? Unmanaged.passUnretained(self).toOpaque() : made
+                return isHeld ? DRV_EAGAIN : body(own, ops.assumingMemoryBound(to: Ops.self), context, &fault)
             }
-            if !isHeld, !instance.isUnloaded { return result }
+            if !isHeld, result != Self.again, !instance.isUnloaded { return result }
             nucleus.threadDelay(1)
         }
         return DRV_ENODEV

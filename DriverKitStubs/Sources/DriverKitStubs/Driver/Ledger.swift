@@ -28,8 +28,24 @@ struct Ledger {
         }
     }
 
+    /// Zeroed; nil over the limits.
+    mutating func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+        guard size > 0, size <= Self.mostMemory - memoryBytes, memory.count < Self.mostEntries,
+            let place = calloc(1, (size + 15) / 16 * 16)
+        else { return nil }
+        memory[place] = size
+        return place
+    }
+
+    /// False for what it does not have.
+    mutating func free(_ place: UnsafeMutableRawPointer) -> Bool {
+        guard memory.removeValue(forKey: place) != nil else { return false }
+        Glibc.free(place)
+        return true
+    }
+
     mutating func freeMemory() {
-        for pointer in memory.keys { free(pointer) }
+        for pointer in memory.keys { Glibc.free(pointer) }
         memory = [:]
     }
 

@@ -27,23 +27,12 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
                 $0.server.nucleus.sysLog(max(0, min(3, level)), "driver \($0.label): \(String(cString: text))")
             }
         }
-        table.memAlloc = { owner, size in
-            with(owner, nil) { instance in
-                guard size > 0, size <= Ledger.mostMemory - instance.ledger.memoryBytes,
-                    instance.ledger.memory.count < Ledger.mostEntries, let memory = calloc(1, (size + 15) / 16 * 16)
-                else { return nil }
-                instance.ledger.memory[memory] = size
-                return memory
-            }
-        }
+        table.memAlloc = { owner, size in with(owner, nil) { $0.ledger.allocate(size) } }
         table.memFree = { owner, memory in
             guard let memory else { return }
             with(owner, ()) { instance in
-                guard instance.ledger.memory.removeValue(forKey: memory) != nil else {
-                    instance.server.nucleus.sysLog(1, "driver \(instance.label): frees memory that it does not have")
-                    return
-                }
-                free(memory)
+                guard !instance.ledger.free(memory) else { return }
+                instance.server.nucleus.sysLog(1, "driver \(instance.label): frees memory that it does not have")
             }
         }
         table.timeoutSet = { owner, function, cookie, nanoseconds, timeout in
@@ -80,11 +69,7 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
             guard let info else { return DRV_EINVAL }
             return with(owner, DRV_EINVAL) { instance in
                 guard let device = instance.device else { return DRV_ENODEV }
-                info.pointee.id = device.id
-                copyText(device.name, &info.pointee.name)
-                copyText(device.kind, &info.pointee.model)
-                info.pointee.registerSize = device.registerSize
-                info.pointee.interrupts = 1
+                fill(device, &info.pointee)
                 return DRV_OK
             }
         }
@@ -95,7 +80,9 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
             return with(owner, DRV_EINVAL) { instance in
                 guard let device = instance.device else { return DRV_ENODEV }
                 guard size > 0 else { return DRV_EINVAL }
-                guard size <= Ledger.mostDma - instance.ledger.dmaBytes, let granted = device.grant(size) else {
+                guard size <= Ledger.mostDma - instance.ledger.dmaBytes,
+                    let granted = device.grant(size, shared: instance.isHosted)
+                else {
                     return DRV_ENOMEM
                 }
                 let name = instance.server.newHandle()

@@ -10,6 +10,8 @@ import Synchronization
 final class DriverServer: @unchecked Sendable {
     // Sendable: constants, and state behind locks.
     let nucleus: Nucleus
+    /// In a host process; else in the nucleus' own.
+    let isUserActor: Bool
     let calls: UnsafePointer<DrvCalls> = ServiceTable.shared.pointer
     private let lock = Lock()
     private var devices: [String: BusDevice] = [:]
@@ -27,8 +29,9 @@ final class DriverServer: @unchecked Sendable {
     let trace = BusTrace()
     let lineWatch = LineWatch()
 
-    init(nucleus: Nucleus) {
+    init(nucleus: Nucleus, isUserActor: Bool) {
         self.nucleus = nucleus
+        self.isUserActor = isUserActor
         timeouts = Timeouts(nucleus: nucleus)
         sweeper = Sweeper(nucleus: nucleus)
     }

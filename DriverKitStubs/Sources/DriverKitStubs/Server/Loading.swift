@@ -2,24 +2,39 @@ import CChorus
 import CDriverGuard
 import CMiXDriver
 import Glibc
+import RestartPolicy
 import SimulatedBus
 
 /// Drivers come and go.
 extension DriverServer {
     typealias Answer = (diag: Int64, text: String)
 
-    func load(_ path: String, replace: Bool) -> Answer {
+    /// How a driver is to be loaded.
+    struct LoadOrder {
+        var path: String
+        var device: String?
+        var replaces = false
+        /// nil: where the home is.
+        var isUser: Bool?
+        var restarts: UInt64 = 0
+    }
+
+    func load(_ order: LoadOrder) -> Answer {
         changing.with {
+            if let name = order.device, device(name) == nil {
+                let names = allDevices.map(\.name).joined(separator: ", ")
+                return (-Int64(ENODEV), "no device \"\(name)\"" + (names.isEmpty ? "" : "; there are \(names)"))
+            }
             let object: DriverObject
-            do throws(DriverObject.Problem) { object = try DriverObject(path, self) } catch {
+            do throws(DriverObject.Problem) { object = try open(order) } catch {
                 return (-Int64(error.code), error.description)
             }
             if let old = driver(object.name) {
-                guard replace else {
+                guard order.replaces else {
                     _ = object.close()
                     return (-Int64(EEXIST), "driver \(object.name) is loaded already, from \(old.file)")
                 }
-                if old.driver == object.driver {
+                if old.isSame(object) {
                     _ = object.close()
                     return (-Int64(EEXIST), "\(object.file) is the very object that is loaded")
                 }
@@ -33,6 +48,19 @@ extension DriverServer {
             for registration in allRegistrations { registration.abandon(self) }
             return result
         }
+    }
+
+    private func open(_ order: LoadOrder) throws(DriverObject.Problem) -> DriverObject {
+        if order.isUser == false, isUserActor {
+            throw DriverObject.Problem(
+                code: EPERM,
+                description: "the drivers' home is a user actor: no driver of it is in supervisor privilege")
+        }
+        let code: DriverObject.Code =
+            order.isUser == true
+            ? .host(try DriverHost(order.path, RestartPolicy(most: order.restarts), self))
+            : .here(try DriverImage(order.path))
+        return DriverObject(code, path: order.path, only: order.device, self)
     }
 
     private func start(_ object: DriverObject) -> Answer {
@@ -49,6 +77,11 @@ extension DriverServer {
             case .failure(let problem): refusal = problem.description
             }
         }
+        if made == 0, refusal.isEmpty, let only = object.only, let device = device(only) {
+            let other = instance(of: device)?.object.name
+            refusal =
+                "driver \(object.name): " + (other.map { "\(only) has driver \($0)" } ?? "drives no \(device.kind)")
+        }
         if made == 0, !refusal.isEmpty || !object.needsDevice {
             dismiss(object)
             sweeper.end()
@@ -56,13 +89,17 @@ extension DriverServer {
             if stays { nucleus.sysLog(1, "driver \(object.name): \(object.file) cannot be unmapped") }
             return (-Int64(EIO), refusal)
         }
+        if case .host(let host) = object.code, !host.watch(object) {
+            _ = unload(object, keeping: false)
+            return (-Int64(ENOMEM), "no thread to watch the host of driver \(object.name)")
+        }
         nucleus.sysLog(2, "driver \(object.name) from \(object.file): \(made) instances")
         return (Int64(made), "")
     }
 
     /// An instance for a device, or without one.
     private func attach(_ object: DriverObject, _ device: BusDevice?) -> Result<DriverInstance, DriverObject.Problem> {
-        let instance = DriverInstance(object, device)
+        let instance = object.makeInstance(device)
         let probed = instance.probe()
         if probed < 0 {
             return .failure(
@@ -118,10 +155,14 @@ extension DriverServer {
         } else if let busy = mine.first(where: { !$0.mayGo && $0.instance?.state == "ok" }) {
             return (-Int64(EBUSY), "driver \(object.name): \(busy.name) is open (\(busy.openCount))")
         }
+        if case .host(let host) = object.code { host.leaving(true) }
+        // Those that wait for a restart in vain end with their driver, unless another one comes.
+        if !keeping { for registration in mine where registration.isAwaited { registration.giveUp() } }
         for instance in object.instances {
             let result = instance.stop()
             guard result >= 0 else {
                 restore()
+                if case .host(let host) = object.code { host.leaving(false) }
                 let what = result == DRV_ENOTSUP ? "cannot be unloaded" : "refuses with \(result)"
                 return (-Int64(EBUSY), "driver \(instance.label) \(what)")
             }

@@ -82,7 +82,7 @@ extension DriverServer {
     private func manage(_ exchange: Exchange) -> Answer {
         guard let text = exchange.text, !text.isEmpty else { return (-Int64(EINVAL), "the request names nothing") }
         switch exchange.request.op {
-        case DRV_LOAD: return load(text, replace: exchange.request.flags & DRV_REPLACE != 0)
+        case DRV_LOAD: return load(order(exchange, text))
         case DRV_UNLOAD: return unload(text)
         case DRV_DEVICE_ADD:
             switch addDevice(text) {
@@ -107,6 +107,15 @@ extension DriverServer {
             device.setFaults(faults)
             return (0, "")
         }
+    }
+
+    private func order(_ exchange: Exchange, _ path: String) -> LoadOrder {
+        let flags = exchange.request.flags
+        let device = String(decoding: exchange.body.dropFirst(path.utf8.count + 1).prefix { $0 != 0 }, as: UTF8.self)
+        return LoadOrder(
+            path: path, device: device.isEmpty ? nil : device, replaces: flags & DRV_REPLACE != 0,
+            isUser: flags & DRV_USER != 0 ? true : flags & DRV_SUPERVISOR != 0 ? false : nil,
+            restarts: exchange.request.arg.0)
     }
 
     private var driverEntries: [MixDriverEntry] {
@@ -143,6 +152,11 @@ extension DriverServer {
         entry.errors = (registration?.errors ?? 0) &+ (registration?.link?.info.dropped ?? 0)
         let usage = instance?.usage ?? (memory: 0, dma: 0)
         (entry.memory, entry.dma) = (UInt64(usage.memory), UInt64(usage.dma))
+        switch object.code {
+        case .here: (entry.privilege, entry.hostPid) = (isUserActor ? DRV_USER : DRV_SUPERVISOR, getpid())
+        case .host(let host):
+            (entry.privilege, entry.hostPid, entry.restarts) = (DRV_USER, host.life.hostPid, host.restarts)
+        }
         return entry
     }
 

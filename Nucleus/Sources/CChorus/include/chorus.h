@@ -10,6 +10,7 @@
 #include "chorus/knActor.h"
 #include "chorus/knMapper.h"
 #include "chorus/knBoot.h"
+#include "chorus/knActorManager.h"
 #include "chorus/knSignatures.h"
 #include "chorus/knCalls.h"
 #include "chorus/knUser.h"

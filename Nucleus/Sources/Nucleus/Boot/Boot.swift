@@ -37,7 +37,10 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
             withServer(site, cap) { $1.operate(.started, []) }
         }
         table.pointee.actorUnload = { site, cap in
-            withServer(site, cap) { $0.unload($1) }
+            let code = withServer(site, cap) { $0.unload($1) }
+            // It died before: nothing is left of it but its entry.
+            if code == K_EDEADACTOR, let cap { withSite(site) { $0.forgetDead(cap.pointee) } }
+            return code
         }
         table.pointee.actorExport = { site, cap, sequence, message, size in
             withServer(site, cap) {

@@ -135,6 +135,15 @@ final class BootSite: @unchecked Sendable {  // Sendable: constants, and state b
         loaded.withLock { list in list.removeAll { $0.server === server } }
     }
 
+    func forgetDead(_ cap: KnCap) {
+        loaded.withLock { list in
+            list.removeAll {
+                let (ui, actor) = ($0.server.actor.cap.ui, $0.server.actor)
+                return actor.isDeleted && ui.uiHead == cap.ui.uiHead && ui.uiTail == cap.ui.uiTail
+            }
+        }
+    }
+
     /// How the server was loaded; nil while it is being moved already, or unloaded.
     func beginMove(_ server: any LoadedActor) -> LoadRequest? {
         loaded.withLock { list in

@@ -10,8 +10,9 @@ final class LaneArena: BodyArena, @unchecked Sendable {  // Sendable: constants,
     private static let page = 4096
     /// Memory above this offset is given back to the host when it is free; what is below stays at hand.
     private static let kept = 8 << 20
+    private static let whole = [1..<Int(KN_LANE_ARENA) / page]
     /// Free parts in pages, in order, no two adjacent. Place 0 says that there is no body.
-    private let free = Mutex<[Range<Int>]>([1..<Int(KN_LANE_ARENA) / page])
+    private let free = Mutex<[Range<Int>]>(whole)
     private let isRetired = Atomic<Bool>(false)
 
     /// nil: the host refuses. `share` is given its descriptor for a moment.
@@ -25,13 +26,25 @@ final class LaneArena: BodyArena, @unchecked Sendable {  // Sendable: constants,
         guard share(descriptor) else { return nil }
     }
 
-    deinit { kn_lane_unmap(base, UInt64(KN_LANE_ARENA)) }
+    deinit { if !free.withLock({ $0.isEmpty && isRetired.load(ordering: .relaxed) }) { unmap() } }
+
+    private func unmap() { kn_lane_unmap(base, UInt64(KN_LANE_ARENA)) }
+
+    /// With the last body the memory goes: what is not there cannot be taken.
+    private func goIfEmpty(_ free: inout [Range<Int>]) {
+        guard isRetired.load(ordering: .relaxed), free == LaneArena.whole else { return }
+        free = []
+        unmap()
+    }
 
     /// The host process is gone: nothing is kept at hand for it.
     func retire() {
-        isRetired.store(true, ordering: .relaxed)
-        for part in free.withLock({ $0 }) {
-            kn_lane_discard(base + part.lowerBound * LaneArena.page, UInt64(part.count * LaneArena.page))
+        free.withLock { free in
+            isRetired.store(true, ordering: .relaxed)
+            for part in free {
+                kn_lane_discard(base + part.lowerBound * LaneArena.page, UInt64(part.count * LaneArena.page))
+            }
+            goIfEmpty(&free)
         }
     }
 
@@ -71,6 +84,7 @@ final class LaneArena: BodyArena, @unchecked Sendable {  // Sendable: constants,
                 part = free.remove(at: index).lowerBound..<part.upperBound
             }
             free.insert(part, at: index)
+            goIfEmpty(&free)
         }
     }
 }

@@ -85,6 +85,7 @@ final class LanePool: Sendable {
             defer { state.free = [] }
             for thread in state.waiting { _ = thread.giveTurn(K_EDEADSERVER) }
             state.waiting = []
+            defer { state.all = [] }  // the memory of a lane goes with who is still on it
             return state.all
         }
         for lane in lanes { lane.end() }

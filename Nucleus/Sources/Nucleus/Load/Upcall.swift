@@ -74,7 +74,7 @@ extension UserActor: LaneServer {
         var note = KnLaneNote()
         var descriptor: Int32 = -1
         let size = arriving.withLock { _ in
-            kn_lane_recv_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), &descriptor, 0)
+            withSocket { kn_lane_recv_fd($0, &note, UInt32(MemoryLayout<KnLaneNote>.size), &descriptor, 0) } ?? -1
         }
         guard descriptor >= 0 else { return Int64(K_EINVAL) }
         defer { close(descriptor) }

@@ -26,6 +26,8 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
     private struct Process {
         var pid: pid_t = 0
         var socket: Int32 = -1
+        var users = 0  // of the socket
+        var isRetired = false  // the last user closes it
         var expected = false  // its end is no news
     }
     private struct OperationTable: @unchecked Sendable {  // Sendable: only moved under the mutex.
@@ -94,11 +96,45 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
             kill()
         }
         var note = KnLaneNote(kind: KN_LANE_NOTE_LANE, lane: index)
-        let sent = kn_lane_send_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor)
-        return sent == 0 ? UpcallLane(lane: lane, wait: wait) : nil
+        return send(&note, descriptor) ? UpcallLane(lane: lane, wait: wait) : nil
     }
 
-    var socket: Int32 { process.withLock { $0.socket } }
+    private func send(_ note: inout KnLaneNote, _ descriptor: Int32) -> Bool {
+        withSocket { kn_lane_send_fd($0, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor) == 0 } ?? false
+    }
+
+    /// Nil once it is retired; else it stays open meanwhile.
+    func withSocket<Result>(_ body: (Int32) -> Result) -> Result? {
+        let socket = process.withLock { process -> Int32 in
+            guard !process.isRetired, process.socket >= 0 else { return -1 }
+            process.users += 1
+            return process.socket
+        }
+        guard socket >= 0 else { return nil }
+        defer {
+            process.withLock { process in
+                process.users -= 1
+                Self.closeIfRetired(&process)
+            }
+        }
+        return body(socket)
+    }
+
+    /// The host process is gone, or killed.
+    private func retire() {
+        pool?.end()
+        (actor.arena as? LaneArena)?.retire()
+        process.withLock { process in
+            process.isRetired = true
+            Self.closeIfRetired(&process)
+        }
+    }
+
+    private static func closeIfRetired(_ process: inout Process) {
+        guard process.isRetired, process.users == 0, process.socket >= 0 else { return }
+        close(process.socket)
+        process.socket = -1
+    }
 
     // MARK: calls down
 
@@ -195,8 +231,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
     func actorDeleted() {
         process.withLock { $0.expected = true }
         kill()
-        pool?.end()
-        (actor.arena as? LaneArena)?.retire()
+        retire()
     }
 
     func send(cache: Int32, readOnly: Bool) -> Int32 {
@@ -204,8 +239,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
         guard descriptor >= 0 else { return descriptor }
         defer { if readOnly { close(descriptor) } }
         var note = KnLaneNote(kind: KN_LANE_NOTE_CACHE, lane: 0)
-        let sent = kn_lane_send_fd(socket, &note, UInt32(MemoryLayout<KnLaneNote>.size), descriptor)
-        return sent == 0 ? K_OK : K_EDEADSERVER
+        return send(&note, descriptor) ? K_OK : K_EDEADSERVER
     }
 
     private func kill() {
@@ -216,7 +250,7 @@ final class UserActor: LoadedActor, ServerHost, @unchecked Sendable {
     /// On the reaper's thread.
     private func hostEnded(_ status: Int32) {
         let (pid, expected) = process.withLock { ($0.pid, $0.expected) }
-        pool?.end()
+        retire()
         guard !expected else { return }
         let signal = status & 0x7f
         let how = signal != 0 ? "signal \(signal)" : "exit status \(status >> 8 & 0xff)"

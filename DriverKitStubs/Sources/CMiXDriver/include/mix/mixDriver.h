@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 /* op                          in                                        out */
-#define DRV_LOAD 401u       /* body = absolute path NUL, flags DRV_REPLACE: diag = instances made */
+#define DRV_LOAD 401u       /* body = absolute path NUL [device NUL: for this one alone], flags, arg[0] = restarts in a row of a driver
+                               in a host process (UINT64_MAX: any number): diag = instances made */
 #define DRV_UNLOAD 402u     /* body = name NUL */
 #define DRV_LIST 403u       /* size = room: body = MixDriverEntry records */
 #define DRV_DEVICE_ADD 404u /* body = "NAME MODEL KEY=VALUE ..." NUL */
@@ -18,6 +19,8 @@
 #define DRV_BUS_TRACE 408u
 #define DRV_FIND 409u       /* body = name of a registered device NUL: value[0] = its handle, value[1] = DRV_CLASS_* */
 #define DRV_REPLACE 1u      /* of the driver of that name: its open devices wait for the new one */
+#define DRV_USER 2u         /* in a host process of its own */
+#define DRV_SUPERVISOR 4u   /* in the nucleus' process: -EPERM where the home is a user actor */
 
 /* A registered device; arg[0] = its handle, from DEV_ATTACH or DRV_FIND. Calls may block while the device works. */
 #define DRV_OPEN 410u       /* flags O_*: size in bytes (block), value[0] = DRV_CLASS_*; block: seg* = the device as a mapper's segment */
@@ -64,12 +67,16 @@ typedef struct MixNetInfo {
 #define DEV_INPUT 333u      /* called. arg[0] = handle, body = bytes of a serial line: diag = how many were taken */
 
 typedef struct MixDriverEntry {
-    char name[32], object[64];  /* object: the last part of its path */
+    char name[64], object[64];  /* object: the last part of its path */
     char device[32];            /* the bus device of the instance; "" for none */
     char registered[32];        /* what it registered; "" for nothing */
     char state[96];             /* "ok", or why it is out of use */
     uint32_t class_, opens;
     uint64_t requests, errors, memory, dma; /* bytes */
+    uint32_t privilege;         /* of its code: DRV_USER or DRV_SUPERVISOR */
+    uint32_t restarts;          /* of its host process, since it was loaded */
+    int32_t hostPid;            /* the process of its code; 0: none at present */
+    uint32_t pad;
 } MixDriverEntry;
 
 typedef struct MixBusDeviceEntry {

@@ -23,7 +23,7 @@ PRODUCTS := $(SCRATCH)/release
 TEST_FLAGS := --scratch-path $(CURDIR)/.build-test --disable-build-manifest-caching --disable-xctest
 
 SERVERS := MiXFileManager DriverKitStubs MiXDeviceManager MiXSocketManager MiXProcessManager
-DRIVERS := null ramdisk edu virtio-blk virtio-net virtio-console virtio-rng uart16550 rtc
+DRIVERS := null ramdisk edu virtio-blk virtio-blk-stub virtio-blk-user virtio-net virtio-console virtio-rng uart16550 rtc
 SWIFT_DRIVERS := edu-swift
 PACKAGES := Nucleus $(SERVERS) Tools
 ALL_DRIVERS = $(patsubst %,$(TREE)/drivers/%.so,$(DRIVERS) $(SWIFT_DRIVERS))

@@ -193,9 +193,15 @@ static void netInput(void *self, DrvHandle device, const void *frame, uint32_t c
     DOWN(calls->netInput(owner, device, copy, count));
 }
 
+static void busInterrupt(void *self, DrvHandle device) {
+    SELF();
+    if (calls->busInterrupt) DOWN(calls->busInterrupt(owner, device));
+}
+static const DrvBusServices busServices = { sizeof busServices, busInterrupt };
+
 static const void *query(void *self, const char *name, uint32_t version) {
-    (void)self; (void)name; (void)version;
-    return NULL;
+    (void)self;
+    return name && version == 1 && strcmp(name, "bus") == 0 ? &busServices : NULL;
 }
 
 void drv_self_init(DrvSelf *self, const DrvCalls *calls, void *owner, uint64_t budget) {

@@ -8,6 +8,8 @@ package final class BusDevice: @unchecked Sendable {
     private let model: any DeviceModel
     private let host: any BusHost
     private let trace: BusTrace
+    /// Whose memory it shares: a driver of that device gives raw access to it under this one's name.
+    private let parent: BusDevice?
     private let lock = Lock()
     private var windows: [UInt64: DmaMemory] = [:]
     private var nextAddress: UInt64 = 0x1000_0000
@@ -24,10 +26,15 @@ package final class BusDevice: @unchecked Sendable {
     private var straysAreTold = false  // of this driver's; the log is not for every one
     private let quieted = Atomic<UInt64>(0)
 
+    /// The line of what has none of its own.
+    package static let noLine = UInt32.max
+
     package init(
-        name: String, line: UInt32, model: any DeviceModel, host: any BusHost, trace: BusTrace = BusTrace()
+        name: String, line: UInt32, model: any DeviceModel, host: any BusHost, trace: BusTrace = BusTrace(),
+        parent: BusDevice? = nil
     ) {
         self.name = name
+        self.parent = parent
         self.line = line
         self.model = model
         self.host = host
@@ -197,7 +204,8 @@ package final class BusDevice: @unchecked Sendable {
 
     /// Pages with a hole behind them. nil: the host gives none. `shared`: with another process, by its descriptor.
     package func grant(_ size: Int, shared: Bool = false) -> DmaMemory? {
-        lock.with {
+        if let parent { return parent.grant(size, shared: shared) }
+        return lock.with {
             guard let memory = DmaMemory(size, bus: nextAddress, shared: shared) else { return nil }
             // A gap between two grants: running over the end of one is not the beginning of the next.
             nextAddress += UInt64(memory.size) + 0x1_0000
@@ -206,7 +214,10 @@ package final class BusDevice: @unchecked Sendable {
         }
     }
 
-    package func revoke(_ memory: DmaMemory) { lock.with { windows[memory.bus] = nil } }
+    package func revoke(_ memory: DmaMemory) {
+        if let parent { return parent.revoke(memory) }
+        lock.with { windows[memory.bus] = nil }
+    }
 
     func lockedMemory(_ address: UInt64, _ count: Int, writes: Bool) -> UnsafeMutableRawBufferPointer? {
         for window in windows.values {

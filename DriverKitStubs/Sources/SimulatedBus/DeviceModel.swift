@@ -28,7 +28,7 @@ package protocol DeviceModel: AnyObject {
     var notes: String { get }
 }
 
-extension DeviceModel {
+package extension DeviceModel {
     func input(_ bytes: UnsafeRawBufferPointer, _ bus: DeviceBus) -> Int { 0 }
     func arrived(_ bus: DeviceBus) {}
     func plugged(_ device: BusDevice) throws(DeviceProblem) {}

@@ -12,7 +12,7 @@ DRIVERS = [("virtio-blk", {"privilege": "user", "device": "disk0", "restart": "a
     (name, {"privilege": "user"}) for name in ("virtio-rng", "uart16550", "rtc", "edu")]
 WRITE = "dd if=/tmp/data of=/dev/disk0 bs=32k conv=notrunc 2>/dev/null"
 READ = "dd if=/dev/disk0 bs=32k count=32 2>/dev/null | cmp - /tmp/data"
-DISK = "virtio-blk@disk0"
+DISK, USER = "virtio-blk@disk0", "virtio-blk-user"
 
 # What each one must come to: words of the message, or others, while loading, reading or in the table. The process is all it costs.
 TORTURE_WORDS = [
@@ -108,6 +108,31 @@ for privilege in ("supervisor", "user"):
     check("without a policy its devices answer EIO", "Input/output error" in (said := shell("(echo 5 >&5) 2>&1; exec 5>&-")), said)
     check("and it says why", f"its host process {dead} died" in (said := shell.ask("drivers")), said)
     check("it makes room", (said := shell.chorus("unload", "edu")) == "unloaded", said)
+
+    # Split in two: interrupts beside the bus, the queue in a process.
+    check("one half beside the bus", (said := [shell.chorus("unload", DISK), shell.chorus("load", str(OBJECTS / "virtio-blk-stub.so"))])
+          == ["unloaded", "loaded, 1 instance"], said)
+    check("the other in a process", (said := shell.load(OBJECTS / "virtio-blk-user.so", "--restart", "always")) == "loaded, 1 instance", said)
+    check("serve the same disk", (said := shell(f"{READ} && {WRITE} && {READ}")) == "== 0", said)
+    said = [line.split()[:4] for line in shell.ask("devices").splitlines() if "disk0" in line]
+    check("as two devices", [row[:3] for row in said] == [["disk0", "virtio-mmio", "2"], ["disk0-raw", "virtio-mmio-raw", "2"]], said)
+    shell("exec 6</dev/disk0")
+    shell("rm -f /tmp/stop; (until [ -e /tmp/stop ]; do " + WRITE + " || echo bad write; " + READ
+          + " || echo bad read; done; echo all over) > /tmp/log 2>&1 &")
+    for _ in range(2):
+        dead = shell.kill(USER)
+        until(lambda: shell.is_new(USER, dead))
+    said = shell("touch /tmp/stop; wait; cat /tmp/log; dd bs=32k count=1 <&6 2>/dev/null | wc -c")
+    check("one half dies, nobody loses anything", said == "all over\n32768\n== 0", (said, shell.ask("drivers")))
+    lines = {line.split()[0]: line for line in shell.ask("interrupts").splitlines()}
+    line = next(row.split()[3] for row in shell.ask("devices").splitlines() if row.split()[:1] == ["disk0"])
+    check("the line is in order", "masked" not in lines[line] and lines[line].split()[-1] == "0", lines[line])
+    check("who gives a device stays", "disk0-raw is driven (1)" in (said := shell.chorus("unload", "virtio-blk-stub")), said)
+    shell("exec 6<&-")
+    said = [shell.chorus("unload", name) for name in (USER, "virtio-blk-stub")]
+    check("both go", said == ["unloaded"] * 2 and "disk0-raw" not in shell.ask("devices"), said)
+    check("and the disk is driven in one piece again", (said := shell.load(OBJECTS / "virtio-blk.so", "--device", "disk0")
+                                                        + shell(READ)) == "loaded, 1 instance== 0", said)
 
     # One that crashes whenever it is used.
     said = shell.load(TORTURE / "fault_read.so", "--restart", "2", "--device", "teach")

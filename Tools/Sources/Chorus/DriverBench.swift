@@ -13,9 +13,16 @@ struct DriverBench {
         let label: String
         /// The table of the actor that is the home.
         let actor: String
+        /// Those of the disk's drivers: an object, and whether it has a process of its own.
+        let disk: [(object: String, isHosted: Bool)]
+        /// The measuring driver is where the disk's is.
+        let measures: Bool
 
-        init(_ id: String, _ label: String, privilege: String) {
-            (self.id, self.label) = (id, label)
+        init(
+            _ id: String, _ label: String, privilege: String, disk: [(object: String, isHosted: Bool)],
+            measures: Bool = true
+        ) {
+            (self.id, self.label, self.disk, self.measures) = (id, label, disk, measures)
             actor = """
                 [[actor]]
                 name = "drivers"
@@ -28,7 +35,12 @@ struct DriverBench {
     }
 
     static let homes = [
-        Home("s", "supervisor", privilege: "supervisor"), Home("u", "user", privilege: "user"),
+        Home("s", "supervisor", privilege: "supervisor", disk: [("virtio-blk.so", false)]),
+        Home("u", "user home", privilege: "user", disk: [("virtio-blk.so", false)]),
+        Home("p", "own process", privilege: "supervisor", disk: [("virtio-blk.so", true)]),
+        Home(
+            "x", "split", privilege: "supervisor",
+            disk: [("virtio-blk-stub.so", false), ("virtio-blk-user.so", true)], measures: false),
     ]
 
     private static let imageSize = 64 << 20
@@ -44,7 +56,9 @@ struct DriverBench {
             for home in Self.homes {
                 let manifest = try folder.write("\(home.id).toml", manifest(home))
                 let run = [chorus, "run", "--manifest", manifest, "--", program]
-                report.sites[home.id, default: BenchFigures()].take(try ChildOutput.of(run + ["driver"]))
+                if home.measures {
+                    report.sites[home.id, default: BenchFigures()].take(try ChildOutput.of(run + ["driver"]))
+                }
                 report.sites[home.id, default: BenchFigures()].take(try ChildOutput.of(run + ["disk", "/dev/disk0"]))
             }
         }
@@ -57,6 +71,10 @@ struct DriverBench {
         func teacher(_ name: String, _ line: Int) -> String {
             "[[device]]\nname = \"\(name)\"\nmodel = \"edu\"\nline = \(line)\n"
         }
+        func driver(_ object: String, _ isHosted: Bool) -> String {
+            "[[driver]]\nobject = \"\(object)\"\n" + (isHosted ? "privilege = \"user\"\n" : "")
+        }
+        let drivers = home.disk + [(tree.library + "/bench/driver.so", home.disk[0].isHosted)]
         let teachers = teacher("one9", 40) + (6...9).map { teacher("four\($0)", 41) }.joined()
         return """
             \(shipped)
@@ -66,10 +84,7 @@ struct DriverBench {
             model = "virtio-blk"
             image = "disk.img"
             \(teachers)
-            [[driver]]
-            object = "virtio-blk.so"
-            [[driver]]
-            object = "\(tree.library)/bench/driver.so"
+            \(drivers.map(driver).joined())
 
             """
     }

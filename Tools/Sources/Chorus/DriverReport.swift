@@ -48,7 +48,8 @@ struct DriverReport {
     /// Rows that a site did not give.
     var missing: [String] {
         DriverBench.homes.flatMap { home in
-            Self.rows.map(\.name).filter { sites[home.id]?.best[$0] == nil }.map { "\(home.id)-\($0)" }
+            Self.rows.filter { home.measures || $0.bytes > 0 }.map(\.name)
+                .filter { sites[home.id]?.best[$0] == nil }.map { "\(home.id)-\($0)" }
         }
     }
 

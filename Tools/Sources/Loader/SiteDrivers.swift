@@ -78,7 +78,7 @@ extension Site {
     }
 
     func driverTable() throws(LoadError) -> String {
-        let classes = ["-", "block", "char", "tty", "net", "clock", "entropy"]
+        let classes = ["-", "block", "char", "tty", "net", "clock", "entropy", "bus"]
         var table = TextTable([
             "DRIVER", "OBJECT", "PRIVILEGE", "HOST", "RESTARTS", "DEVICE", "REGISTERED", "CLASS", "OPEN", "REQUESTS",
             "ERRORS", "MEMORY", "DMA", "STATE",
@@ -101,7 +101,7 @@ extension Site {
         var table = TextTable(["DEVICE", "MODEL", "LINE", "DRIVER", "ACCESSES", "STRAY DMA", "FAULTS", "NOTES"])
         for entry in try records(UInt32(DRV_DEVICE_LIST), MixBusDeviceEntry()) {
             table.add([
-                fieldText(entry.name), fieldText(entry.model), "\(entry.line)",
+                fieldText(entry.name), fieldText(entry.model), entry.line == .max ? "-" : "\(entry.line)",
                 entry.removed != 0 ? "removed" : dash(fieldText(entry.driver)), "\(entry.accesses)", "\(entry.strays)",
                 dash(fieldText(entry.faults)), dash(fieldText(entry.notes)),
             ])

@@ -29,6 +29,7 @@ typedef struct DrvCalls {
     uint32_t (*ttyInput)(void *owner, DrvHandle device, const void *bytes, uint32_t count);
     void (*netInput)(void *owner, DrvHandle device, const void *frame, uint32_t count);
     void (*ttyMark)(void *owner, DrvHandle device, uint32_t kind, uint32_t value);
+    void (*busInterrupt)(void *owner, DrvHandle device);
 } DrvCalls;
 
 /* An instance as the fence sees it. */
@@ -78,6 +79,11 @@ int32_t drv_call_send(DrvSelf *self, const DrvNetOps *ops, void *instance, const
 int32_t drv_call_clock_get(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t *seconds, DrvFault *fault);
 int32_t drv_call_clock_set(DrvSelf *self, const DrvClockOps *ops, void *instance, int64_t seconds, DrvFault *fault);
 int32_t drv_call_entropy(DrvSelf *self, const DrvEntropyOps *ops, void *instance, void *bytes, uint32_t count, DrvFault *fault);
+
+int32_t drv_call_bus_info(DrvSelf *self, const DrvBusOps *ops, void *instance, DrvBusInfo *info, DrvFault *fault);
+int32_t drv_call_bus_load(DrvSelf *self, const DrvBusOps *ops, void *instance, uint32_t offset, uint32_t width, uint64_t *value, DrvFault *fault);
+int32_t drv_call_bus_store(DrvSelf *self, const DrvBusOps *ops, void *instance, uint32_t offset, uint32_t width, uint64_t value, DrvFault *fault);
+int32_t drv_call_bus_reset(DrvSelf *self, const DrvBusOps *ops, void *instance, DrvFault *fault);
 
 /* Size that an ops table claims, read so that a bad pointer is a fault of the driver. */
 int32_t drv_ops_size(DrvSelf *self, const void *ops, uint32_t *size, DrvFault *fault);

@@ -67,6 +67,8 @@ final class Interrupt: @unchecked Sendable {
     let handler: DrvIntrFn
     let cookie: UnsafeMutableRawPointer?
     let line: UInt32
+    /// Where the device has no line of its own.
+    let raw: RawDevice?
     var number: Int32 = 0
     var isDetached = false
     var masks = 0
@@ -77,11 +79,16 @@ final class Interrupt: @unchecked Sendable {
     {
         self.instance = instance
         self.line = line
+        raw = instance.device.flatMap { instance.server.raw($0) }
         self.handler = handler
         self.cookie = cookie
     }
 
     func connect(_ nucleus: Nucleus, _ priority: Int32) -> Int32 {
+        if let raw {
+            raw.add(self)
+            return K_OK
+        }
         let result = nucleus.svIntrConnect(
             line, priority,
             { cookie, _ in
@@ -100,7 +107,7 @@ final class Interrupt: @unchecked Sendable {
         instance.call { own, _, fault in
             guard !isDetached else { return DRV_EIO }
             let result = drv_call_interrupt(own, handler, cookie, &fault)
-            if result == BUS_INTR_CLAIMED { lockedCountClaim() }
+            if result == BUS_INTR_CLAIMED, raw == nil { lockedCountClaim() }
             return result
         } == BUS_INTR_CLAIMED ? K_INTR_CLAIMED : K_INTR_UNCLAIMED
     }
@@ -116,8 +123,15 @@ final class Interrupt: @unchecked Sendable {
         instance.lockedFail("claimed \(idleClaims) interrupts on line \(line) without quieting its device")
     }
 
+    /// Has it run, here or by message.
+    func post() {
+        guard let hosted = instance as? HostedInstance else { return _ = run() }
+        hosted.post(cookie)
+    }
+
     /// Returns when the handler runs no more; never inside a call of the driver.
     func disconnect(_ nucleus: Nucleus) {
+        if let raw { return raw.remove(self) }
         if nucleus.svIntrDisConnect(line, number) >= 0 { Unmanaged.passUnretained(self).release() }
         for _ in 0..<masks { instance.device?.gate(false) }
         masks = 0

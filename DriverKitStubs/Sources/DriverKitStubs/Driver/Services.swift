@@ -126,6 +126,7 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
         }
         table.intrMask = { owner, handle, masked in
             with(owner, DRV_EINVAL) { instance in
+                if instance.ledger.interrupts[handle]?.raw != nil { return DRV_ENOTSUP }
                 guard let interrupt = instance.ledger.interrupts[handle], masked != 0 || interrupt.masks > 0 else {
                     return DRV_EINVAL
                 }
@@ -141,7 +142,7 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
             guard let name, let ops, let handle else { return DRV_EINVAL }
             return with(owner, DRV_EINVAL) { instance in
                 let name = String(cString: name)
-                guard (DRV_CLASS_BLOCK...DRV_CLASS_ENTROPY).contains(class_), Registration.isName(name) else {
+                guard (DRV_CLASS_BLOCK...DRV_CLASS_BUS).contains(class_), Registration.isName(name) else {
                     return DRV_EINVAL
                 }
                 guard instance.ledger.registrations.count < 64 else { return DRV_ENOMEM }
@@ -176,6 +177,12 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
                 // Frames say for themselves that they are there.
                 let ready = registration.link == nil ? 0 : DRV_READY_OUTPUT
                 instance.afterwards { instance.server.tell(DEV_READY, registration, ready) }
+            }
+        }
+        table.busInterrupt = { owner, handle in
+            with(owner, ()) { instance in
+                guard let registration = instance.ledger.registrations[handle] else { return }
+                instance.afterwards { instance.server.raw(registration)?.interrupt() }
             }
         }
         table.ttyInput = { owner, handle, bytes, count in

@@ -29,7 +29,7 @@ final class HostLife: @unchecked Sendable {
     }
 
     /// Milliseconds that an answer may take: the host itself cuts its driver off after two seconds.
-    static let patience: Int32 = 6000
+    static let patience: Int32 = 4000
 
     init(_ path: String, _ server: DriverServer) {
         self.path = path

@@ -88,6 +88,16 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
         return life.ask(request, body: body, room: room, delay: delay)
     }
 
+    /// An interrupt as a message that nobody waits for. One that the port's queue has no room for follows many that it holds.
+    func post(_ cookie: UnsafeMutableRawPointer?) {
+        guard let cookie else { return }
+        let name = Unmanaged<HostedHandler>.fromOpaque(cookie)._withUnsafeGuaranteedRef { $0.name }
+        var request = MixObjRequest()
+        request.op = HOSTED_INTERRUPT
+        (request.arg.0, request.arg.1) = (id, name)
+        life.tell(request)
+    }
+
     // MARK: life
 
     override func start() -> Int32 {
@@ -132,19 +142,21 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
 
     /// The host is gone. `restarts`: the open devices wait for the next one.
     func die(_ text: String, restarts: Bool) {
-        let (interrupts, registrations, isFirst) = lock.with { () -> ([Interrupt], [Registration], Bool) in
-            let isFirst = failure == nil
-            if failure != Self.unloaded { failure = text }
-            isRestarting = restarts
+        let isFirst = lock.with { () -> Bool in
+            defer { if failure != Self.unloaded { (failure, isRestarting) = (text, restarts) } }
+            return failure == nil
+        }
+        // Before its memory is taken away.
+        if isFirst { device?.reset() }
+        let (interrupts, registrations) = lock.with { () -> ([Interrupt], [Registration]) in
             reads = [:]
             let interrupts = Array(ledger.interrupts.values)
             for interrupt in interrupts { interrupt.isDetached = true }
             ledger.interrupts = [:]
             for memory in ledger.dma.values { device?.revoke(memory) }
             ledger.dma = [:]
-            return (interrupts, Array(ledger.registrations.values), isFirst)
+            return (interrupts, Array(ledger.registrations.values))
         }
-        if isFirst { device?.reset() }
         release()
         leaveLine(interrupts)
         for registration in registrations {

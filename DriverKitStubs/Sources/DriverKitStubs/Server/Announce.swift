@@ -8,6 +8,7 @@ import SimulatedBus
 /// What the Device Manager is told: it makes the nodes. Never inside a call of a driver.
 extension DriverServer {
     func announce(_ registration: Registration, isNew: Bool) {
+        if registration.class_ == DRV_CLASS_BUS { return isNew ? attachRaw(registration) : () }
         guard isNew else { return tell(DEV_READY, registration) }
         let result = registration.announcement.begins {
             call(DEV_ATTACH, registration, body: Array(registration.name.utf8) + [0])
@@ -17,6 +18,7 @@ extension DriverServer {
     }
 
     func announceEnd(_ registration: Registration) {
+        if registration.class_ == DRV_CLASS_BUS { return detachRaw(registration) }
         registration.announcement.ends { _ = call(DEV_DETACH, registration) }
         if registration.link?.opener != nil { tell(DEV_READY, registration) }
         // Nobody reads what is no longer there; what was not written is lost, and its writers have been or will be told.

@@ -15,6 +15,7 @@ final class DriverServer: @unchecked Sendable {
     let calls: UnsafePointer<DrvCalls> = ServiceTable.shared.pointer
     private let lock = Lock()
     private var devices: [String: BusDevice] = [:]
+    private var raws: [String: RawDevice] = [:]
     private var drivers: [String: DriverObject] = [:]
     private var registrations: [UInt64: Registration] = [:]
     private var lastHandle: UInt64 = 0
@@ -80,8 +81,22 @@ final class DriverServer: @unchecked Sendable {
     func device(_ name: String) -> BusDevice? { lock.with { devices[name] } }
     var allDevices: [BusDevice] { lock.with { devices.values.sorted { $0.name < $1.name } } }
     func forget(_ device: BusDevice) {
-        lock.with { devices[device.name] = nil }
+        lock.with { (devices[device.name], raws[device.name]) = (nil, nil) }
         device.remove()
+    }
+
+    func enlist(_ device: BusDevice, _ raw: RawDevice) -> Bool {
+        lock.with {
+            guard devices[device.name] == nil else { return false }
+            (devices[device.name], raws[device.name]) = (device, raw)
+            return true
+        }
+    }
+
+    /// Through whom the device is reached, where another driver gives it.
+    func raw(_ device: BusDevice) -> RawDevice? { lock.with { raws[device.name] } }
+    func raw(_ registration: Registration) -> RawDevice? {
+        lock.with { raws.values.first { $0.registration === registration } }
     }
 
     // MARK: drivers

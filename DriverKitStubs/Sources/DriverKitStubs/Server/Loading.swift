@@ -115,7 +115,17 @@ extension DriverServer {
                 .init(code: EIO, description: "driver \(instance.label): its init fails with \(result)\(why(instance))")
             )
         }
+        hold(device)
         return .success(instance)
+    }
+
+    /// Who gives raw access to a device stays while it is driven.
+    private func hold(_ device: BusDevice?) {
+        if let device, let raw = raw(device) { raw.registration.open() }
+    }
+
+    private func letGo(_ device: BusDevice?) {
+        if let device, let raw = raw(device) { raw.registration.close() }
     }
 
     private func why(_ instance: DriverInstance) -> String {
@@ -146,6 +156,10 @@ extension DriverServer {
     private func unload(_ object: DriverObject, keeping: Bool) -> Answer {
         let mine = allRegistrations.filter { registration in object.instances.contains { $0 === registration.instance }
         }
+        if let busy = mine.first(where: { $0.class_ == DRV_CLASS_BUS && $0.openCount > 0 && $0.instance?.state == "ok" }
+        ) {
+            return (-Int64(EBUSY), "driver \(object.name): \(busy.name) is driven (\(busy.openCount))")
+        }
         func restore() { for registration in mine { registration.release() } }
         if keeping {
             for registration in mine where !registration.hold(milliseconds: 5000) {
@@ -167,6 +181,7 @@ extension DriverServer {
                 return (-Int64(EBUSY), "driver \(instance.label) \(what)")
             }
             object.remove(instance)
+            letGo(instance.device)
         }
         dismiss(object)
         sweeper.end()
@@ -180,6 +195,9 @@ extension DriverServer {
     func removeDevice(_ name: String, bySurprise: Bool) -> Answer {
         changing.with {
             guard let device = device(name) else { return (-Int64(ENOENT), "no device \"\(name)\"") }
+            if let giver = raw(device)?.registration.instance {
+                return (-Int64(EBUSY), "\(name) goes with driver \(giver.label), which gives it")
+            }
             if let instance = instance(of: device) {
                 if !bySurprise, let busy = allRegistrations.first(where: { $0.instance === instance && !$0.mayGo }) {
                     return (

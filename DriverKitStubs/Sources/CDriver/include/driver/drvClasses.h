@@ -11,6 +11,7 @@
 #define DRV_CLASS_NET 4u        /* DrvNetOps */
 #define DRV_CLASS_CLOCK 5u      /* DrvClockOps */
 #define DRV_CLASS_ENTROPY 6u    /* DrvEntropyOps */
+#define DRV_CLASS_BUS 7u        /* since 1.1: DrvBusOps. A device for another driver, which drives it through this one */
 
 /* --- block: sectors of 512 bytes --- */
 #define DRV_BLOCK_READ 0u
@@ -96,4 +97,25 @@ typedef struct DrvEntropyOps {
     uint32_t size;
     int32_t (*read)(void *instance, void *bytes, uint32_t count);   /* bytes put, or DRV_EAGAIN and charReady later */
 } DrvEntropyOps;
+
+/* --- bus, since ABI 1.1: raw access to a device by another driver, the other half of a split one. That driver matches the
+ * model and the id, may live in a process of its own, and has the usual services: registers go through `load` and `store`, its
+ * DMA memory is the device's, its interrupt handlers run when DrvBusServices.interrupt says so. This driver is not in its way
+ * otherwise, and stays in order when it dies. Not for drivers in processes of their own. --- */
+typedef struct DrvBusInfo { uint32_t size; uint32_t id; char model[32]; uint32_t registerSize; } DrvBusInfo;
+typedef struct DrvBusOps {
+    uint32_t size;
+    int32_t (*info)(void *instance, DrvBusInfo *info);
+    /* width: 1, 2, 4 or 8 bytes, at a multiple of it inside registerSize. */
+    int32_t (*load)(void *instance, uint32_t offset, uint32_t width, uint64_t *value);
+    int32_t (*store)(void *instance, uint32_t offset, uint32_t width, uint64_t value);
+    int32_t (*reset)(void *instance);   /* the other half is gone: the device must not reach its memory any more */
+} DrvBusOps;
+
+/* DrvServices.query("bus", 1): the other half's interrupt handlers are called, some time after the driver has returned. Several
+ * may become one. They are told by message where they live in another process: nobody waits for them. */
+typedef struct DrvBusServices {
+    uint32_t size;
+    void (*interrupt)(void *self, DrvHandle device);
+} DrvBusServices;
 #endif

@@ -79,16 +79,16 @@ int32_t drv_call_entropy(DrvSelf *self, const DrvEntropyOps *ops, void *instance
 }
 
 int32_t drv_call_bus_info(DrvSelf *self, const DrvBusOps *ops, void *instance, DrvBusInfo *info, DrvFault *fault) {
-    OPS(DrvBusOps, info, instance, info);
+    OPS(RUN2, DrvBusOps, info, instance, info);
 }
 int32_t drv_call_bus_load(DrvSelf *self, const DrvBusOps *ops, void *instance, uint32_t offset, uint32_t width, uint64_t *value, DrvFault *fault) {
-    OPS(DrvBusOps, load, instance, offset, width, value);
+    OPS(RUN4, DrvBusOps, load, instance, offset, width, value);
 }
 int32_t drv_call_bus_store(DrvSelf *self, const DrvBusOps *ops, void *instance, uint32_t offset, uint32_t width, uint64_t value, DrvFault *fault) {
-    OPS(DrvBusOps, store, instance, offset, width, value);
+    OPS(RUN4, DrvBusOps, store, instance, offset, width, value);
 }
 int32_t drv_call_bus_reset(DrvSelf *self, const DrvBusOps *ops, void *instance, DrvFault *fault) {
-    OPS(DrvBusOps, reset, instance);
+    OPS(RUN1, DrvBusOps, reset, instance);
 }
 
 int32_t drv_ops_size(DrvSelf *self, const void *ops, uint32_t *size, DrvFault *fault) {

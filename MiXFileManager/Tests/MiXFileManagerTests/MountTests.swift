@@ -52,7 +52,7 @@ import Testing
         #expect(c.put("/tmp/x", "y") == 1)
         #expect(c.put("/etc/mix-test-file", "y") == 1)
         #expect(!HostProbe.exists("/etc/mix-test-file"))
-        #expect(c.tryOpen("/sys/kernel") == e(.ENOENT))
+        #expect(c.tryOpen("/sys/nothing") == e(.ENOENT))
     }
 
     @Test func mountAndUnmount() throws {

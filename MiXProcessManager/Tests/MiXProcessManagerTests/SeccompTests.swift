@@ -39,9 +39,9 @@ private func program(_ code: [(UInt16, UInt8, UInt8, UInt32)]) -> BpfProgram? {
 @Test func timersCountWhileTheirSignalIsPending() {
     var queue = SignalQueue()
     let info = SignalInfo(signal: 40, code: SignalInfo.timer, detail: .timer(id: 3, overrun: 1, value: 9))
-    let before = queue.countOverrun(3, 1)
+    let before = queue.addOverrun(ofTimer: 3, 1)
     let posted = queue.post(info)
-    let counts = [queue.countOverrun(3, 5), queue.countOverrun(4, 5)]
+    let counts = [queue.addOverrun(ofTimer: 3, 5), queue.addOverrun(ofTimer: 4, 5)]
     #expect(before == nil && posted && counts == [6, nil])
     queue.discardTimer(3)
     #expect(!queue.set.contains(40) && queue.queued == 0)

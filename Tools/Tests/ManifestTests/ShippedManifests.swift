@@ -11,14 +11,15 @@ import Testing
 
     @Test func privileges() throws {
         func privileges(_ name: String) throws -> [Privilege] { try Self.load(name).loadOrder().map(\.privilege) }
-        #expect(try privileges("mix") == [.supervisor, .supervisor, .supervisor])
-        #expect(try privileges("mix-user") == [.user, .user, .user])
-        #expect(try privileges("mix-mixed") == [.user, .supervisor, .supervisor])
+        #expect(try privileges("mix") == [.supervisor, .supervisor, .supervisor, .supervisor])
+        #expect(try privileges("mix-user") == [.user, .user, .user, .user])
+        #expect(try privileges("mix-mixed") == [.user, .supervisor, .supervisor, .supervisor])
     }
 
     @Test func sameObjectsInTheSameOrder() throws {
         let orders = try ["mix", "mix-user", "mix-mixed"].map { try Self.load($0).loadOrder().map(\.object) }
-        #expect(orders[0] == ["libMiXFileManager.so", "libMiXDeviceManager.so", "libMiXProcessManager.so"])
+        let names = ["File", "Device", "Socket", "Process"]
+        #expect(orders[0] == names.map { "libMiX\($0)Manager.so" })
         #expect(orders[1] == orders[0] && orders[2] == orders[0])
     }
 }

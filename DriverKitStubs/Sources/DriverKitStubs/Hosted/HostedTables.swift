@@ -25,7 +25,9 @@ struct HostedTables: @unchecked Sendable {  // Sendable: written once, before an
                 DrvCharOps(size: size(DrvCharOps.self), read: hostedRead, write: hostedWrite, control: hostedControl)),
             DRV_CLASS_TTY: keep(
                 DrvTtyOps(
-                    size: size(DrvTtyOps.self), output: hostedOutput, settings: hostedSettings, window: hostedWindow)),
+                    size: size(DrvTtyOps.self), output: hostedOutput, settings: hostedSettings, window: hostedWindow,
+                    // Not asked of hosts: such a line has no modem, and is drained when the driver has taken what was written.
+                    pending: nil, modem: nil, sendBreak: nil)),
             DRV_CLASS_NET: keep(DrvNetOps(size: size(DrvNetOps.self), info: hostedNetInfo, send: hostedSend)),
             DRV_CLASS_CLOCK: keep(DrvClockOps(size: size(DrvClockOps.self), get: hostedClockGet, set: hostedClockSet)),
             DRV_CLASS_ENTROPY: keep(DrvEntropyOps(size: size(DrvEntropyOps.self), read: hostedEntropy)),

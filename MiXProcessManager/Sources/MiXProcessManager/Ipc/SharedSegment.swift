@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import Synchronization
 
@@ -19,12 +20,16 @@ final class SharedSegment: IpcObject, @unchecked Sendable {
         self.size = size
         self.segment = segment
         self.creator = creator
+        nucleus = manager.nucleus
         super.init(id: id, permission: permission)
     }
 
+    /// Of its own: the last segments go with the manager.
+    private let nucleus: Nucleus
+
     deinit {
         var segment = segment
-        manager.nucleus.sgRelease(&segment)
+        nucleus.sgRelease(&segment)
     }
 
     /// How many mappings there are, parts counted by themselves as Linux does.

@@ -19,7 +19,7 @@ EDU = "exec 5<>/dev/edu; for i in 1 2 3 4 5 6 7 8; do echo 6 >&5; read -r n <&5;
 UART = "stty -F /dev/ttyS0 raw -echo; (sleep 0.1; for i in 1 2 3 4 5 6 7 8; do echo hello; done > /dev/ttyS0) & head -n 8 /dev/ttyS0 | grep -c hello; wait"
 RNG = "dd if=/dev/hwrng bs=512 count=4 2>/dev/null | wc -c"
 MODELS = {  # and what uses a device x0 of theirs; not the shell itself, whose terminal it would become
-    "virtio-blk": "dd if=/dev/x0 bs=512 count=4", "virtio-rng": "head -c 64 /dev/hwrng", "uart16550": "echo hello | dd of=/dev/x0",
+    "virtio-blk": "dd if=/dev/x0 bs=512 count=4", "virtio-rng": "head -c 64 /dev/hwrng", "uart16550": "",
     "rtc": "hwclock -r -u -f /dev/rtc0", "edu": "echo 5 > /dev/edu", "virtio-net": "", "virtio-console": "echo hello | dd of=/dev/x0",
 }
 # Whoever opens a node that is not there makes a file.

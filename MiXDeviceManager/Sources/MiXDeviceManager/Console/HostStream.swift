@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import CMiXDevice
 import CMiXFile
@@ -148,7 +149,7 @@ final class HostStream: Sendable {
         state.withLock { state in
             body(&state)
             let now = events(state)
-            state.watches.fire(&gathered) { _ in now }
+            state.watches.fire(&gathered.posts) { _ in now }
         }
         effects.perform(gathered)
     }
@@ -168,7 +169,7 @@ final class HostStream: Sendable {
             }
             let now = events(state) & (mask | Poll.always)
             if mask & ~now != 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered)
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered.posts)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

@@ -1,3 +1,4 @@
+import ActorKit
 import CMiXDriver
 import CMiXFile
 import Glibc
@@ -48,7 +49,7 @@ final class AttachedDevice: Sendable {
             if what != DRV_READY_OUTPUT { state.noInput = false }
             if what != DRV_READY_INPUT { state.noOutput = false }
             let now = state.events
-            state.watches.fire(&gathered) { _ in now }
+            state.watches.fire(&gathered.posts) { _ in now }
         }
         effects.perform(gathered)
     }

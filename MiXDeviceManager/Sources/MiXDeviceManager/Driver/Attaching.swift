@@ -52,7 +52,7 @@ extension DeviceManager {
         var gathered = Effects()
         let terminal = device.state.withLock { state in
             state.isGone = true
-            state.watches.fireAll(&gathered)
+            state.watches.fireAll(&gathered.posts)
             return state.terminal
         }
         effects.perform(gathered)

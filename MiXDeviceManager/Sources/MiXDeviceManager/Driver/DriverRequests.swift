@@ -91,7 +91,7 @@ extension DeviceManager {
         let now: UInt32 = device.state.withLock { state in
             let now = mask == 0 ? 0 : state.events & (mask | Poll.always)
             if mask & ~now != 0 {
-                state.watches.arm(owner: exchange.owner, event: event, mask: mask & ~now, &gathered)
+                state.watches.arm(owner: exchange.owner, event: event, mask: mask & ~now, &gathered.posts)
             } else {
                 state.watches.disarm(owner: exchange.owner, event: event)
             }

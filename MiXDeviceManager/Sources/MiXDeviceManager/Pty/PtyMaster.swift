@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import CMiXFile
 import Glibc
@@ -45,7 +46,7 @@ final class PtyMaster: FarSide {
         state.withLock { state in
             guard !state.watches.isEmpty else { return }
             let now = events(state, terminal)
-            state.watches.fire(&gathered) { _ in now }
+            state.watches.fire(&gathered.posts) { _ in now }
         }
         effects.perform(gathered)
     }
@@ -89,7 +90,7 @@ final class PtyMaster: FarSide {
         exchange.reply.pointee.events = state.withLock { state in
             let now = mask == 0 ? 0 : events(state, terminal) & (mask | Poll.always)
             if mask & ~now != 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered)
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &gathered.posts)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

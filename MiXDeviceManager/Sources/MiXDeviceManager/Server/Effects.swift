@@ -7,7 +7,7 @@ import Synchronization
 /// What a change of a device's state leads to, gathered under the device's lock and done behind it.
 struct Effects {
     var signals: [(signal: Int32, group: Int32)] = []  // a negative group: that process alone
-    var posts: [(event: KnUniqueId, bits: UInt32)] = []
+    var posts: [WatchList.Posting] = []
     var output = false  // bytes wait for the far side
     var inputRoom = false  // the far side may deliver again
     var flushed = false  // output was dropped with the signals: writers wait until these have arrived
@@ -25,10 +25,7 @@ final class EffectSink: Sendable {
     func setSource(_ port: KnPortLid) { source.store(port, ordering: .relaxed) }
 
     func perform(_ effects: Effects) {
-        for (event, bits) in effects.posts {
-            var event = event
-            nucleus.eventPost(&event, bits)
-        }
+        nucleus.post(effects.posts)
         for (signal, group) in effects.signals where group != 0 {
             if effects.flushed { deliver(signal, group) } else { self.signal(signal, group) }
         }

@@ -183,12 +183,14 @@ extension DeviceManager {
 
     private func fireWatches() {
         var gathered = Effects()
-        for terminal in terminals.withLock({ $0.all }) { terminal.state.withLock { $0.watches.fireAll(&gathered) } }
-        for master in terminals.withLock({ Array($0.masters.values) }) {
-            master.state.withLock { $0.watches.fireAll(&gathered) }
+        for terminal in terminals.withLock({ $0.all }) {
+            terminal.state.withLock { $0.watches.fireAll(&gathered.posts) }
         }
-        for device in attached.withLock({ $0.all }) { device.state.withLock { $0.watches.fireAll(&gathered) } }
-        for (_, stream) in uniqueStreams { stream.state.withLock { $0.watches.fireAll(&gathered) } }
+        for master in terminals.withLock({ Array($0.masters.values) }) {
+            master.state.withLock { $0.watches.fireAll(&gathered.posts) }
+        }
+        for device in attached.withLock({ $0.all }) { device.state.withLock { $0.watches.fireAll(&gathered.posts) } }
+        for (_, stream) in uniqueStreams { stream.state.withLock { $0.watches.fireAll(&gathered.posts) } }
         effects.perform(gathered)
     }
 }

@@ -1,3 +1,4 @@
+import ActorKit
 import CChorus
 import CMiXDevice
 import CMiXFile
@@ -155,7 +156,7 @@ extension Terminal.State {
         guard !watches.isEmpty else { return }
         var list = watches
         watches = WatchList()
-        list.fire(&effects) { events($0, far) }
+        list.fire(&effects.posts) { events($0, far) }
         watches = list
     }
 

@@ -70,7 +70,7 @@ extension Terminal {
             let now = state.events(owner, far) & (mask | Poll.always)
             // What is true already needs no watch: the reply says it. The rest of the mask does.
             if mask & ~now != 0 {
-                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &effects)
+                state.watches.arm(owner: owner, event: event, mask: mask & ~now, &effects.posts)
             } else {
                 state.watches.disarm(owner: owner, event: event)
             }

@@ -27,16 +27,7 @@ extension ProcessManager {
     }
 
     private func threads() -> [KnThreadStat2] {
-        var room = 256
-        while true {
-            var count = UInt32(room)
-            let stats = [KnThreadStat2](unsafeUninitializedCapacity: room) { buffer, initialized in
-                let code = nucleus.threadStat2(&count, buffer.baseAddress)
-                initialized = code < 0 ? 0 : min(Int(count), room)
-            }
-            if stats.count < room || room >= 1 << 17 { return stats }
-            room *= 4
-        }
+        all(room: 256, most: 1 << 17) { count, rows in nucleus.threadStat2(count, rows) }
     }
 
     private func note(_ stat: KnActorStat, _ process: Process) {
@@ -47,14 +38,21 @@ extension ProcessManager {
 
     /// All actors of the site.
     func statistics() -> [KnActorStat] {
-        var room = 128
+        all(room: 128, most: 65536) { count, rows in nucleus.actorStat(count, rows) }
+    }
+
+    /// What the nucleus lists, with ever more room until it has been enough.
+    private func all<Row>(
+        room: Int, most: Int, _ fill: (UnsafeMutablePointer<UInt32>, UnsafeMutablePointer<Row>?) -> Int32
+    ) -> [Row] {
+        var room = room
         while true {
             var count = UInt32(room)
-            let stats = [KnActorStat](unsafeUninitializedCapacity: room) { buffer, initialized in
-                let code = nucleus.actorStat(&count, buffer.baseAddress)
+            let rows = [Row](unsafeUninitializedCapacity: room) { buffer, initialized in
+                let code = fill(&count, buffer.baseAddress)
                 initialized = code < 0 ? 0 : min(Int(count), room)
             }
-            if stats.count < room || room >= 65536 { return stats }
+            if rows.count < room || room >= most { return rows }
             room *= 4
         }
     }

@@ -20,31 +20,20 @@ enum ControlMessages {
         var sent = Sent()
         if header.controlSize < headerSize { return sent }
         let bytes = try call.copyIn(header.controlAddress, count: header.controlSize)
-        var at = 0
-        while bytes.count - at >= headerSize {
-            let (size, level, type) = bytes.withUnsafeBytes { raw in
-                (
-                    raw.loadUnaligned(fromByteOffset: at, as: UInt64.self),
-                    raw.loadUnaligned(fromByteOffset: at + 8, as: Int32.self),
-                    raw.loadUnaligned(fromByteOffset: at + 12, as: Int32.self)
-                )
-            }
-            guard size >= UInt64(headerSize), size <= UInt64(bytes.count - at) else { throw .EINVAL }
-            let data = [UInt8](bytes[(at + headerSize)..<(at + Int(size))])
-            if level == 1 {
-                guard socket.family == SocketFile.unix || type != rights else { throw .EINVAL }
-                switch type {
-                case rights: try add(call, data, &sent)
-                case credentials: sent.credentials = try check(call, data)
-                default: throw .EINVAL
-                }
-            } else {
-                sent.records += bytes[at..<(at + Int(size))]
-                sent.records += [UInt8](repeating: 0, count: aligned(Int(size)) - Int(size))
+        let isWhole = try forEachRecord(bytes) { (level, type, data) throws(Errno) in
+            switch (level, type) {
+            case (1, rights):
+                guard socket.family == SocketFile.unix else { throw .EINVAL }
+                try add(call, data, &sent)
+            case (1, credentials): sent.credentials = try check(call, data)
+            case (1, _): throw .EINVAL
+            default:
+                put(level, type, data, size: headerSize + data.count, &sent.records)
+                sent.records += [UInt8](repeating: 0, count: aligned(data.count) - data.count)
                 if sent.records.count > 1024 { throw .ENOBUFS }
             }
-            at += aligned(Int(size))
         }
+        guard isWhole else { throw .EINVAL }
         return sent
     }
 
@@ -91,8 +80,11 @@ enum ControlMessages {
         return out.count
     }
 
-    /// Records as the Socket Manager made them: whole ones.
-    private static func forEachRecord(_ bytes: [UInt8], _ body: (Int32, Int32, [UInt8]) -> Void) {
+    /// Each record's level, type and data. False: one is longer than what is there.
+    @discardableResult
+    private static func forEachRecord<Failure: Error>(
+        _ bytes: [UInt8], _ body: (Int32, Int32, [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) -> Bool {
         var at = 0
         while bytes.count - at >= headerSize {
             let (size, level, type) = bytes.withUnsafeBytes { raw in
@@ -102,10 +94,18 @@ enum ControlMessages {
                     raw.loadUnaligned(fromByteOffset: at + 12, as: Int32.self)
                 )
             }
-            guard size >= UInt64(headerSize), size <= UInt64(bytes.count - at) else { return }
-            body(level, type, [UInt8](bytes[(at + headerSize)..<(at + Int(size))]))
+            guard size >= UInt64(headerSize), size <= UInt64(bytes.count - at) else { return false }
+            try body(level, type, [UInt8](bytes[(at + headerSize)..<(at + Int(size))]))
             at += aligned(Int(size))
         }
+        return true
+    }
+
+    /// A record of `size` bytes, which its data may exceed.
+    private static func put(_ level: Int32, _ type: Int32, _ data: [UInt8], size: Int, _ out: inout [UInt8]) {
+        withUnsafeBytes(of: UInt64(size)) { out += $0 }
+        withUnsafeBytes(of: (level, type)) { out += $0 }
+        out += data.prefix(size - headerSize)
     }
 
     /// A record is cut where the buffer ends.
@@ -119,9 +119,7 @@ enum ControlMessages {
         }
         let size = min(headerSize + data.count, free)
         if size < headerSize + data.count { told |= MessageFlags.controlTruncated }
-        withUnsafeBytes(of: UInt64(size)) { out += $0 }
-        withUnsafeBytes(of: (level, type)) { out += $0 }
-        out += data.prefix(size - headerSize)
+        put(level, type, data, size: size, &out)
         out += [UInt8](repeating: 0, count: min(aligned(size) - size, room - out.count))
     }
 

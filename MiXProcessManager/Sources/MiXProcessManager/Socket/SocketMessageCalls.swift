@@ -103,48 +103,36 @@ enum SocketMessageCalls {
 
     @Sendable private static func sendMany(_ call: Call) throws(Errno) -> Outcome {
         let socket = try call.socket(0)
-        let count = min(Int(call.uint(2)), 1024)
-        let progress = call.kept as? ManyProgress ?? ManyProgress()
-        call.kept = progress.inner
-        while progress.done < count {
-            let place = call[1] &+ UInt64(progress.done * 64)
-            do throws(Errno) {
-                let outcome = try send(call, socket, try MessageHeader(call, at: place), flags: call.uint(3))
-                guard case .done(let sent) = outcome else {
-                    if progress.done > 0 && call.interrupted { break }
-                    progress.inner = call.kept
-                    call.kept = progress
-                    return outcome
-                }
-                call.kept = nil
-                try call.writeStruct(UInt32(truncatingIfNeeded: sent), at: place + 56)
-                progress.done += 1
-            } catch {
-                if progress.done == 0 { throw error }
-                break
-            }
+        return try each(call, call.kept as? ManyProgress ?? ManyProgress()) { (place, _) throws(Errno) in
+            try send(call, socket, try MessageHeader(call, at: place), flags: call.uint(3))
         }
-        return .done(value: progress.done)
     }
 
     @Sendable private static func receiveMany(_ call: Call) throws(Errno) -> Outcome {
         let socket = try call.socket(0)
-        let count = min(Int(call.uint(2)), 1024)
-        var flags = call.uint(3)
         let progress = call.kept as? ManyProgress ?? ManyProgress()
         if call[4] != 0 && progress.deadline == nil {
             progress.deadline = try PollCalls.timeout(call, at: call[4]).deadline
         }
+        return try each(call, progress) { (place, done) throws(Errno) in
+            var flags = call.uint(3)
+            if done > 0 && flags & MessageFlags.waitForOne != 0 { flags |= MessageFlags.doNotWait }
+            return try receive(
+                call, socket, try MessageHeader(call, at: place), at: place, flags: flags & ~MessageFlags.waitForOne)
+        }
+    }
+
+    /// Each struct mmsghdr in turn: its place and how many were done before. What stops a later one is told by their number.
+    private static func each(
+        _ call: Call, _ progress: ManyProgress, _ transfer: (UInt64, Int) throws(Errno) -> Outcome
+    ) throws(Errno) -> Outcome {
+        let count = min(Int(call.uint(2)), 1024)
         call.kept = progress.inner
         while progress.done < count {
-            if progress.done > 0 && flags & MessageFlags.waitForOne != 0 { flags |= MessageFlags.doNotWait }
             let place = call[1] &+ UInt64(progress.done * 64)
             do throws(Errno) {
-                let outcome = try receive(
-                    call, socket, try MessageHeader(call, at: place), at: place, flags: flags & ~MessageFlags.waitForOne
-                )
+                let outcome = try transfer(place, progress.done)
                 guard case .done(let size) = outcome else {
-                    // The time limit is only looked at between messages (recvmmsg(2), BUGS).
                     if progress.done > 0 && call.interrupted { break }
                     progress.inner = call.kept
                     call.kept = progress
@@ -153,6 +141,7 @@ enum SocketMessageCalls {
                 call.kept = nil
                 try call.writeStruct(UInt32(truncatingIfNeeded: size), at: place + 56)
                 progress.done += 1
+                // The time limit is only looked at between messages (recvmmsg(2), BUGS).
                 if let deadline = progress.deadline, call.manager.clock.monotonic() >= deadline { break }
             } catch {
                 if progress.done == 0 { throw error }

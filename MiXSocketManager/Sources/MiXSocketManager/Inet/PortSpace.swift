@@ -51,9 +51,8 @@ final class PortSpace: Sendable {
                 claims[port, default: [:]][claim.socket.number] = claim
                 return port
             }
-            // Even numbers are tried for all first: odd ones stay for connect(2), as Linux does it. Here any will do.
-            for step in 0..<Self.automatic.count {
-                let span = Self.automatic.count
+            let span = Self.automatic.count
+            for step in 0..<span {
                 let candidate =
                     Self.automatic.lowerBound + UInt16((Int(start - Self.automatic.lowerBound) + step) % span)
                 if claims[candidate]?.isEmpty ?? true {

@@ -19,13 +19,6 @@ struct Options {
         (self.family, self.kind) = (family, kind)
     }
 
-    /// What an accepted connection has of its listener.
-    var inherited: Options {
-        var copy = self
-        copy.values[.freshOnly] = nil
-        return copy
-    }
-
     subscript(name: Name) -> Int32? {
         get { values[name] }
         set { values[name] = newValue }
@@ -65,7 +58,6 @@ extension Options.Name {
     static let hops = ip(2), service = ip(1), hops6 = ip6(16), service6 = ip6(67)
     static let receiveHops = ip(12), receiveService = ip(13), receiveHops6 = ip6(51), receiveService6 = ip6(66)
     static let onlyV6 = ip6(26), receivePacketInfo6 = ip6(49), multicastLoop6 = ip6(19)
-    static let freshOnly = socket(-1)
 
     static func socket(_ name: Int32) -> Self { Self(level: 1, name: name) }
     static func ip(_ name: Int32) -> Self { Self(level: 0, name: name) }

@@ -87,10 +87,9 @@ extension Socket {
     /// The listener's side: makes the other end of `client` and queues it.
     private func admit(_ client: Socket, _ remote: Address) throws(Errno) -> Admission {
         let look = state.withLock { state -> (Admission, Options, Credentials, Address) in
-            guard case .listening(let backlog) = state.phase else {
-                return (.notListening, state.options, state.credentials, state.local)
-            }
-            return (backlog.isFull ? .full : .admitted, state.options, state.credentials, state.local)
+            var admission = Admission.notListening
+            if case .listening(let backlog) = state.phase { admission = backlog.isFull ? .full : .admitted }
+            return (admission, state.options, state.credentials, state.local)
         }
         guard look.0 == .admitted else { return look.0 }
         let child = try Socket(manager, family, kind, transport, look.2)
@@ -104,7 +103,7 @@ extension Socket {
             state.phase = .connected(client)
             state.local = isTcp ? remote : look.3
             state.remote = clientName
-            state.options = look.1.inherited
+            state.options = look.1  // accepted connections have those of their listener
             state.peerCredentials = clientCredentials
         }
         if case .inet(let address) = remote { child.joinPort(address, of: self) }

@@ -29,8 +29,7 @@ extension Socket {
                 // A socket of AF_UNIX need not be connected.
                 if direction.receives { state.receiveShut = true }
                 if direction.sends { state.sendShut = true }
-                if isDatagram && family.isInet { return nil }
-                if family.isInet { throw .ENOTCONN }
+                if family.isInet && !isDatagram { throw .ENOTCONN }
                 return nil
             case .idle, .listening, .connecting, .disconnected, .closed: throw .ENOTCONN
             }

@@ -37,31 +37,9 @@ struct ServiceTable: @unchecked Sendable {  // Sendable: written once, before an
         }
         table.timeoutSet = { owner, function, cookie, nanoseconds, timeout in
             guard let function, let timeout else { return DRV_EINVAL }
-            return with(owner, DRV_EINVAL) { instance in
-                guard instance.ledger.timeouts.count < Ledger.mostEntries else { return DRV_ENOMEM }
-                let handle = instance.server.newHandle()
-                nonisolated(unsafe) let cookie = cookie  // the driver's own; it comes back to the driver alone
-                let deadline = monotonicNow() &+ min(nanoseconds, 1 << 60)
-                let isSet = instance.server.timeouts.set(handle, at: deadline) {
-                    _ = instance.call { own, _, fault in
-                        // Taken back meanwhile.
-                        guard instance.ledger.timeouts.remove(handle) != nil else { return DRV_OK }
-                        return drv_call_timeout(own, function, cookie, &fault)
-                    }
-                }
-                guard isSet else { return DRV_ENOMEM }
-                instance.ledger.timeouts.insert(handle)
-                timeout.pointee = handle
-                return DRV_OK
-            }
+            return with(owner, DRV_EINVAL) { $0.setTimeout(function, cookie, after: nanoseconds, timeout) }
         }
-        table.timeoutCancel = { owner, handle in
-            with(owner, DRV_EINVAL) { instance in
-                guard instance.ledger.timeouts.remove(handle) != nil else { return DRV_EINVAL }
-                _ = instance.server.timeouts.cancel(handle)
-                return DRV_OK
-            }
-        }
+        table.timeoutCancel = { owner, handle in with(owner, DRV_EINVAL) { $0.cancelTimeout(handle) } }
     }
 
     private static func bus(_ table: inout DrvCalls) {

@@ -17,7 +17,7 @@ final class HostInstance: @unchecked Sendable {
     private let own: UnsafeMutablePointer<DrvSelf>
     private let lock = Lock()
     private var instance: UnsafeMutableRawPointer?
-    var memory = Ledger()
+    var ledger = Ledger()
     var handlers: [UInt64: (function: DrvIntrFn, cookie: UnsafeMutableRawPointer?)] = [:]
     var devices: [UInt64: UnsafeRawPointer] = [:]
     var requests: [UInt64: Transfer] = [:]
@@ -42,7 +42,7 @@ final class HostInstance: @unchecked Sendable {
     }
 
     deinit {
-        memory.freeMemory()
+        ledger.freeMemory()
         for request in requests.values { request.data.deallocate() }
         for region in dma.values { region.free(host.nucleus) }
         own.deallocate()
@@ -86,12 +86,12 @@ final class HostInstance: @unchecked Sendable {
         let result = call { own, instance, fault in drv_call_unload(own, unload, instance, &fault) }
         if result < 0 { return result }
         let left = lock.with { () -> String in
-            for handle in memory.timeouts { _ = host.timeouts.cancel(handle) }
+            for handle in ledger.timeouts { _ = host.timeouts.cancel(handle) }
             defer {
-                memory.freeMemory()
-                memory = Ledger()
+                ledger.freeMemory()
+                ledger = Ledger()
             }
-            return memory.leaks
+            return ledger.leaks
         }
         if !left.isEmpty { log(1, "\(left) left behind, taken back") }
         return DRV_OK

@@ -25,36 +25,16 @@ struct HostServices: @unchecked Sendable {  // Sendable: written once, before an
             guard let text else { return }
             with(owner, ()) { $0.log(level, String(cString: text)) }
         }
-        table.memAlloc = { owner, size in with(owner, nil) { $0.memory.allocate(size) } }
+        table.memAlloc = { owner, size in with(owner, nil) { $0.ledger.allocate(size) } }
         table.memFree = { owner, memory in
             guard let memory else { return }
-            with(owner, ()) { if !$0.memory.free(memory) { $0.log(1, "frees memory that it does not have") } }
+            with(owner, ()) { if !$0.ledger.free(memory) { $0.log(1, "frees memory that it does not have") } }
         }
         table.timeoutSet = { owner, function, cookie, nanoseconds, timeout in
             guard let function, let timeout else { return DRV_EINVAL }
-            return with(owner, DRV_EINVAL) { instance in
-                guard instance.memory.timeouts.count < Ledger.mostEntries else { return DRV_ENOMEM }
-                let handle = instance.host.newName()
-                nonisolated(unsafe) let cookie = cookie  // the driver's own; it comes back to the driver alone
-                let isSet = instance.host.timeouts.set(handle, at: monotonicNow() &+ min(nanoseconds, 1 << 60)) {
-                    _ = instance.call { own, _, fault in
-                        guard instance.memory.timeouts.remove(handle) != nil else { return DRV_OK }
-                        return drv_call_timeout(own, function, cookie, &fault)
-                    }
-                }
-                guard isSet else { return DRV_ENOMEM }
-                instance.memory.timeouts.insert(handle)
-                timeout.pointee = handle
-                return DRV_OK
-            }
+            return with(owner, DRV_EINVAL) { $0.setTimeout(function, cookie, after: nanoseconds, timeout) }
         }
-        table.timeoutCancel = { owner, handle in
-            with(owner, DRV_EINVAL) { instance in
-                guard instance.memory.timeouts.remove(handle) != nil else { return DRV_EINVAL }
-                _ = instance.host.timeouts.cancel(handle)
-                return DRV_OK
-            }
-        }
+        table.timeoutCancel = { owner, handle in with(owner, DRV_EINVAL) { $0.cancelTimeout(handle) } }
     }
 
     private static func bus(_ table: inout DrvCalls) {
@@ -171,6 +151,7 @@ struct HostServices: @unchecked Sendable {  // Sendable: written once, before an
                 return UInt32(clamping: max(0, min(taken, Int64(count))))
             }
         }
+        table.ttyMark = { _, _, _, _ in }  // such a line has no modem and no breaks (HostedTables)
         table.netInput = { owner, handle, frame, count in
             guard let frame else { return }
             with(owner, ()) { instance in

@@ -126,15 +126,7 @@ int main(int count, char **words) {
         return strcmp(text, words[1]) != 0;
     }
     void (*const parts[])(void) = {sets, bounds, identities, bits};
-    for (unsigned i = 0; i < 4; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            failures = 0;
-            parts[i]();
-            _exit(failures);
-        }
-        CHECK("all of it", endOf(pid) == 0);
-    }
+    runApart(parts, sizeof parts / sizeof *parts);
     programs(words[0]);
     return finish();
 }

@@ -161,14 +161,6 @@ static void synchronized(void) {
 
 int main(void) {
     void (*const parts[])(void) = {loading, unprivileged, answers, ends, synchronized};
-    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            failures = 0;
-            parts[i]();
-            _exit(failures);
-        }
-        CHECK("all of it", endOf(pid) == 0);
-    }
+    runApart(parts, sizeof parts / sizeof *parts);
     return finish();
 }

@@ -200,15 +200,7 @@ int main(int count, char **words) {
     }
     signal(SIGSEGV, caught);
     void (*const parts[])(void) = {locks, seals, forking, moves, grows, memoryFiles};
-    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            failures = 0;
-            parts[i]();
-            _exit(failures);
-        }
-        CHECK("all of it", endOf(pid) == 0);
-    }
+    runApart(parts, sizeof parts / sizeof *parts);
     personalities(words[0]);
     return finish();
 }

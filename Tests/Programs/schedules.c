@@ -120,14 +120,6 @@ int main(void) {
     syscall(SYS_setresgid, 99, 99, 99);
     syscall(SYS_setresuid, 99, 99, 99);
     void (*const parts[])(void) = {nices, policies, attributed, processors, disks};
-    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            failures = 0;
-            parts[i]();
-            _exit(failures);
-        }
-        CHECK("all of it", endOf(pid) == 0);
-    }
+    runApart(parts, sizeof parts / sizeof *parts);
     return finish();
 }

@@ -4,39 +4,37 @@ struct VirtChain {
     var readable: [UnsafeMutableRawBufferPointer] = []
     var writable: [UnsafeMutableRawBufferPointer] = []
 
-    /// Copies out of the readable part; how many bytes there were.
+    /// Copies out of the readable part, from `offset` on; how many bytes there were.
     func read(_ target: UnsafeMutableRawBufferPointer, at offset: Int = 0) -> Int {
-        var skip = offset
-        var done = 0
-        for part in readable {
-            if skip >= part.count {
-                skip -= part.count
-                continue
-            }
-            let count = min(part.count - skip, target.count - done)
-            if count == 0 { break }
-            UnsafeMutableRawBufferPointer(rebasing: target[done..<done + count])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: part[skip..<skip + count]))
-            done += count
-            skip = 0
+        Self.walk(readable, offset, target.count) { part, done in
+            UnsafeMutableRawBufferPointer(rebasing: target[done..<done + part.count])
+                .copyMemory(from: UnsafeRawBufferPointer(part))
         }
-        return done
     }
 
     /// Copies into the writable part, from `offset` on; how many bytes there was room for.
     func write(_ source: UnsafeRawBufferPointer, at offset: Int = 0) -> Int {
-        var skip = offset
-        var done = 0
-        for part in writable {
+        Self.walk(writable, offset, source.count) { part, done in
+            part.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + part.count]))
+        }
+    }
+
+    /// The pieces of `count` bytes from `offset` on, each with how many bytes came before it. How many bytes there are.
+    @inline(__always)
+    private static func walk(
+        _ parts: [UnsafeMutableRawBufferPointer], _ offset: Int, _ count: Int,
+        _ body: (UnsafeMutableRawBufferPointer, Int) -> Void
+    ) -> Int {
+        var (skip, done) = (offset, 0)
+        for part in parts {
             if skip >= part.count {
                 skip -= part.count
                 continue
             }
-            let count = min(part.count - skip, source.count - done)
-            if count == 0 { break }
-            UnsafeMutableRawBufferPointer(rebasing: part[skip..<skip + count])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
-            done += count
+            let size = min(part.count - skip, count - done)
+            if size == 0 { break }
+            body(UnsafeMutableRawBufferPointer(rebasing: part[skip..<skip + size]), done)
+            done += size
             skip = 0
         }
         return done

@@ -44,7 +44,8 @@ public final class TestMapper: @unchecked Sendable {
         var ui = KnUniqueId()
         let li = nucleus.portCreate(nil, &ui)
         segment = KnCap(ui: ui, key: KnKey(keyHead: 77, keyTail: 1))
-        _ = nucleus.svMsgHandler(li, Self.handler, Unmanaged.passUnretained(self).toOpaque())
+        // Kept for good: its handler stays connected, and the nucleus may ask when the test is over.
+        _ = nucleus.svMsgHandler(li, Self.handler, Unmanaged.passRetained(self).toOpaque())
     }
 
     public func count(_ service: UInt32) -> Int { state.withLock { $0.asked.count { $0 == service } } }

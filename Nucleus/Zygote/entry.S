@@ -1,4 +1,7 @@
 /* entry.S: what C cannot say: entry, leaving the stub, copying with fix-ups, clone. */
+#define MB_AREAS_HIGH 0x7fe1        /* mailbox.h: the areas fill the 4 GiB from MB_AREAS */
+#define MB_GUEST_STACK 336
+#define MB_GATE_FRAME 0x3ec00
     .text
     .globl _start
 _start:
@@ -11,10 +14,13 @@ _start:
  * Legal because `syscall` clobbers rcx and r11: rcx carries the address, r11 the flags. */
     .globl stub_resume_fast
 stub_resume_fast:
-    mov 224(%rdi), %r8              /* mc.fpstate */
+    mov 224(%rdi), %r8              /* mc.fpstate; none after the gate: nothing has touched it */
+    test %r8, %r8
+    jz 1f
     mov 472(%r8), %eax              /* sw_reserved.xfeatures */
     mov 476(%r8), %edx
     xrstor64 (%r8)
+1:
     mov 40(%rdi), %r8
     mov 48(%rdi), %r9
     mov 56(%rdi), %r10
@@ -35,6 +41,53 @@ stub_resume_fast:
     mov (256 + 104)(%rsp), %rdi
     mov (256 + 160)(%rsp), %rsp     /* last: a kick from here on overwrites the frame */
     jmp *%rcx
+
+/* Where rewritten call sites come in: eax = number, r11 = address behind the site's syscall instruction; rcx and r11 are
+ * what that instruction may destroy. Flags, red zone and all else are still the guest's, so %gs is checked without a
+ * comparison: if the guest has put something of its own there, the site's syscall instruction traps as ever. */
+    .globl stub_gate
+stub_gate:
+    rdgsbase %rcx
+    rorx $32, %rcx, %rcx
+    mov %ecx, %ecx
+    lea -(MB_AREAS_HIGH)(%rcx), %rcx
+    jrcxz 1f
+    lea -2(%r11), %rcx
+    jmp *%rcx
+1:  mov %rsp, %gs:MB_GUEST_STACK
+    rdgsbase %rsp
+    lea MB_GATE_FRAME(%rsp), %rsp   /* struct host_ucontext */
+    mov %r8, 40(%rsp)
+    mov %r9, 48(%rsp)
+    mov %r10, 56(%rsp)
+    mov %r12, 72(%rsp)
+    mov %r13, 80(%rsp)
+    mov %r14, 88(%rsp)
+    mov %r15, 96(%rsp)
+    mov %rdi, 104(%rsp)
+    mov %rsi, 112(%rsp)
+    mov %rbp, 120(%rsp)
+    mov %rbx, 128(%rsp)
+    mov %rdx, 136(%rsp)
+    mov %rax, 144(%rsp)
+    mov %r11, 152(%rsp)             /* rcx and rip, as syscall leaves them */
+    mov %r11, 168(%rsp)
+    pushf
+    pop %rcx
+    cld
+    mov %rcx, 64(%rsp)              /* r11 and the flags */
+    mov %rcx, 176(%rsp)
+    mov %gs:MB_GUEST_STACK, %rcx
+    mov %rcx, 160(%rsp)
+    xor %ecx, %ecx
+    mov %rcx, 192(%rsp)             /* err, trapno, cr2, fpstate */
+    mov %rcx, 200(%rsp)
+    mov %rcx, 216(%rsp)
+    mov %rcx, 224(%rsp)
+    rdgsbase %rdi
+    mov %rsp, %rsi
+    call stub_gate_trap
+    ud2
 
 /* Leaves through rt_sigreturn: the whole context, as the nucleus may have changed it. */
     .globl stub_resume_full

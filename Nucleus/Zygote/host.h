@@ -56,11 +56,17 @@ long stub_clone(uint64_t flags, void *stack, struct mb_area *area);
 void stub_trampoline(void);
 void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *context);
 void stub_restorer(void);
+extern const char stub_gate[];
+void stub_gate_trap(struct mb_area *area, struct host_ucontext *context) __attribute__((noreturn));
 extern const char stub_copy_begin[], stub_copy_end[], stub_copy_fix[];
 extern const char stub_string_begin[], stub_string_end[], stub_string_fix[];
 extern const char stub_swap_begin[], stub_swap_end[], stub_swap_fix[];
 long install_filter(void);
 #pragma GCC visibility pop
+
+/* entry.S has these as numbers. */
+_Static_assert(MB_AREAS >> 32 == 0x7fe1 && (MB_AREAS + MB_SLOTS * MB_AREA_SIZE - 1) >> 32 == 0x7fe1, "gate");
+_Static_assert(MB_GUEST_STACK == 336 && MB_GATE_FRAME == 0x3ec00, "gate");
 
 static inline struct mb_area *area_of(const void *stack) {
     return (struct mb_area *)((uint64_t)stack & ~(MB_AREA_SIZE - 1));

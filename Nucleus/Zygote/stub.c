@@ -6,6 +6,7 @@
 
 #define SIGSYS 31
 #define EFAULT 14
+#define FLAG_TF 0x100
 #define E2BIG 7
 #define K_TA_STR 1
 #define K_TA_IN 2
@@ -74,6 +75,31 @@ static long receive_descriptors(struct mb_area *area, int32_t *second) {
     return cmsg.fd[0];
 }
 
+/* Makes of the context that the gate left one that rt_sigreturn takes: the FPU image, which is still in the registers, and
+ * the words that a signal's frame has. */
+static void save_fpu(struct mb_area *area) {
+    struct host_ucontext *context = (struct host_ucontext *)((char *)area + MB_GATE_FRAME);
+    uint64_t *image = (uint64_t *)((char *)area + MB_GATE_FPU);
+    uint32_t size = control->fpuSize;
+    for (int i = 0; i < 8; i++) image[64 + i] = 0; /* the header: xsave writes its first word only */
+    __asm__ volatile("xsave64 (%0)" : : "r"(image), "a"((uint32_t)control->fpuFeatures), "d"((uint32_t)(control->fpuFeatures >> 32)) : "memory");
+    image[58] = 0x46505853ull | (uint64_t)(size + 4) << 32; /* struct _fpx_sw_bytes: FP_XSTATE_MAGIC1, extended_size, */
+    image[59] = control->fpuFeatures;                       /* xfeatures, */
+    image[60] = size;                                       /* xstate_size */
+    image[61] = image[62] = image[63] = 0;
+    *(uint32_t *)((char *)image + size) = 0x46505845; /* FP_XSTATE_MAGIC2 */
+    context->flags = 7;                               /* UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
+    context->link = 0;
+    context->stack.sp = (uint64_t)area + MB_STACK;
+    context->stack.flags = 0;
+    context->stack.size = MB_AREA_SIZE - MB_STACK;
+    context->mc.cs = 0x33;
+    context->mc.gs = context->mc.fs = 0;
+    context->mc.ss = 0x2b;
+    context->mc.oldmask = context->sigmask = 0;
+    context->mc.fpstate = (uint64_t)image;
+}
+
 static void run_operations(struct mb_area *area, int *failed) {
     uint32_t count = area->nucleus.opCount;
     int32_t fd = -1, second = -1;
@@ -105,6 +131,10 @@ static void run_operations(struct mb_area *area, int *failed) {
             r = stub_swap((uint32_t *)a[0], (uint32_t)a[1], (uint32_t)a[2]);
             if (r < 0) r = -EFAULT;
             break;
+        case OP_SAVEFPU:
+            save_fpu(area);
+            r = 0;
+            break;
         case OP_RECVFD:
             fd = (int32_t)(r = receive_descriptors(area, &second));
             break;
@@ -134,7 +164,10 @@ void stub_loop(struct mb_area *area, uint32_t kind) {
         switch (area->nucleus.action) {
         case ACT_RESUME:
             context->mc.rax = failed ? (uint64_t)-EFAULT : (uint64_t)area->nucleus.value;
-            stub_resume_fast(context);
+            if (!(context->mc.eflags & FLAG_TF)) stub_resume_fast(context);
+            /* Single steps begin behind the stub. */
+            if (!context->mc.fpstate) save_fpu(area);
+            stub_resume_full(context);
         case ACT_RESUME_FULL:
             stub_resume_full(context);
         case ACT_EXIT:
@@ -152,6 +185,7 @@ void stub_child(struct mb_area *area) {
     if (area->nucleus.closeAtStart >= 0) host1(__NR_close, area->nucleus.closeAtStart);
     host2(__NR_sigaltstack, &stack, 0);
     host3(__NR_madvise, area, MB_AREA_SIZE, MADV_DONTFORK);
+    if (control->gates) __asm__ volatile("wrgsbase %0" : : "r"(area));
     stub_loop(area, KIND_READY);
 }
 
@@ -188,6 +222,27 @@ static void prefetch(struct mb_area *area, uint64_t number, const uint64_t *args
     area->guest.prefetched = got;
 }
 
+static void trap(struct mb_area *area, const struct host_context *mc) {
+    uint64_t args[6] = { mc->rdi, mc->rsi, mc->rdx, mc->r10, mc->r8, mc->r9 };
+    area->guest.number = mc->rax;
+    for (int i = 0; i < 6; i++) area->guest.args[i] = args[i];
+    if (area->guest.arch == AUDIT_ARCH_X86_64) prefetch(area, mc->rax, args);
+    stub_loop(area, KIND_TRAP);
+}
+
+/* A call from a rewritten site. */
+void stub_gate_trap(struct mb_area *area, struct host_ucontext *context) {
+    struct host_context *mc = &context->mc;
+    area->guest.frame = MB_GATE_FRAME;
+    area->guest.rip = mc->rip;
+    area->guest.rsp = mc->rsp;
+    area->guest.prefetched = 0;
+    area->guest.arch = AUDIT_ARCH_X86_64;
+    mc->rax = (uint32_t)mc->rax;
+    trap(area, mc);
+    __builtin_unreachable();
+}
+
 void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *context) {
     struct mb_area *area = area_of(context);
     struct host_context *mc = &context->mc;
@@ -208,9 +263,5 @@ void stub_signal(int signo, struct host_siginfo *info, struct host_ucontext *con
     if (signo == MB_KICK) stub_loop(area, KIND_KICK);
     if (signo != SIGSYS) stub_loop(area, KIND_FAULT);
     area->guest.arch = info->sys.arch;
-    uint64_t args[6] = { mc->rdi, mc->rsi, mc->rdx, mc->r10, mc->r8, mc->r9 };
-    area->guest.number = mc->rax;
-    for (int i = 0; i < 6; i++) area->guest.args[i] = args[i];
-    if (info->sys.arch == AUDIT_ARCH_X86_64) prefetch(area, mc->rax, args);
-    stub_loop(area, KIND_TRAP);
+    trap(area, mc);
 }

@@ -84,6 +84,7 @@ __attribute__((noreturn, used)) void zygote_main(void *stack) {
     host3(__NR_close_range, 7, ~0u, 0);
     area->nucleus.socket = 5;
     area->nucleus.closeAtStart = -1;
+    area->nucleus.gate = (uint64_t)stub_gate;
     __asm__ volatile("mov %0, %%rsp\n mov %1, %%rdi\n xor %%ebp, %%ebp\n call on_own_stack\n ud2"
                      : : "r"((char *)area + MB_AREA_SIZE - 64), "r"(area) : "memory", "rdi");
     __builtin_unreachable();

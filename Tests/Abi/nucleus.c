@@ -116,6 +116,7 @@ GROWS(KnBoot, 80)
     AT(KnBoot, actorMove, 96)
     AT(KnBoot, siteJoin, 104)
     AT(KnBoot, siteMemory, 112)
+    AT(KnBoot, siteRewrite, 120)
 
 /* knErrors.h */
 IS(K_OK, 0) IS(K_PARKED, 1) IS(K_CONTEXT, 2) IS(K_EINVAL, -1001) IS(K_ENOMEM, -1002) IS(K_EBUSY, -1003)

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "guestCalls.h"
 #include "mailbox.h"
+#include <cpuid.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -76,6 +78,17 @@ int64_t guest_vm_write(int pid, uint64_t to, const void *from, uint64_t size) {
     struct iovec here = { (void *)from, size }, there = { (void *)to, size };
     ssize_t r = process_vm_writev(pid, &here, 1, &there, 1, 0);
     return r < 0 ? -errno : r;
+}
+
+int guest_text_write(int pid, uint64_t to, const void *from, uint64_t size) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    ssize_t r = pwrite(fd, from, size, (off_t)to);
+    int error = r == (ssize_t)size ? 0 : r < 0 ? -errno : -EIO;
+    close(fd);
+    return error;
 }
 
 int guest_spawn_zygote(const char *path, int control, int area, int socket, int event) {
@@ -201,6 +214,19 @@ uint64_t guest_xcr0(void) {
     uint32_t a, d;
     __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
     return (uint64_t)d << 32 | a;
+}
+uint32_t guest_fpu_size(uint64_t features) {
+    uint32_t size = 512 + 64;
+    for (int i = 2; i < 63; i++) {
+        uint32_t a, b, c, d;
+        if (!(features >> i & 1) || !__get_cpuid_count(0xd, i, &a, &b, &c, &d)) continue;
+        if (b + a > size) size = b + a;
+    }
+    return size;
+}
+int guest_has_gates(void) {
+    uint32_t a, b, c, d;
+    return (getauxval(AT_HWCAP2) & 2 /* HWCAP2_FSGSBASE */) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 8 & 1);
 }
 void *guest_map_shared(void *at, uint64_t size, int fd) {
     void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), fd, 0);

@@ -66,6 +66,12 @@ public final class Site: @unchecked Sendable {  // the nucleus takes calls from 
         if result < 0 { throw LoadError("subsystem.ipc cannot be set: \(nucleusCode(result))") }
     }
 
+    /// Whether the nucleus may rewrite UNIX processes' call sites, so that they trap without a signal.
+    public func allowRewriting(_ allowed: Bool) throws(LoadError) {
+        let result = boot.pointee.siteRewrite?(handle, allowed ? 1 : 0) ?? (allowed ? K_OK : K_ENOSYS)
+        if result < 0 { throw LoadError("subsystem.rewrite cannot be set: \(nucleusCode(result))") }
+    }
+
     /// What all actors together may hold, in bytes; 0: no limit.
     public func limitMemory(_ limit: UInt64) throws(LoadError) {
         if limit == 0 { return }

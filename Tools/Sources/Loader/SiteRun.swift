@@ -43,6 +43,7 @@ public struct SiteRun {
         }
         let watch = SignalWatch(site: site)
         try site.allowProcessIpc(plan.manifest.subsystem.ipc)
+        try site.allowRewriting(plan.manifest.subsystem.rewrite)
         try site.limitMemory(plan.manifest.subsystem.memory)
         try ActorManager(site).start()
         for step in plan.steps { try site.load(step.entry, object: step.object, options: step.options) }

@@ -16,6 +16,8 @@ public struct Subsystem: Sendable, Equatable {
     public var memory: UInt64
     /// UNIX processes may use CHORUS IPC.
     public var ipc = true
+    /// Their call sites may be rewritten.
+    public var rewrite = true
 }
 
 public enum Privilege: String, Sendable, CaseIterable {

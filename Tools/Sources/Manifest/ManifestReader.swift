@@ -95,6 +95,7 @@ extension Subsystem {
         }
         memory = try section.size("memory") ?? 0
         ipc = try section.flag("ipc") ?? true
+        rewrite = try section.flag("rewrite") ?? true
         try section.finish()
     }
 }

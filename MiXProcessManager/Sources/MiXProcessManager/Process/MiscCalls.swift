@@ -121,6 +121,16 @@ enum MiscCalls {
             context.fsBase = call[1]
             try call.manager.check(call.nucleus.threadContext(call.thread, nil, &context))
             return .zero
+        case 0x1001:  // ARCH_SET_GS
+            guard call[1] < 1 << 47 else { throw .EPERM }
+            try call.manager.check(call.nucleus.threadContext(call.thread, &context, nil))
+            context.gsBase = call[1]
+            try call.manager.check(call.nucleus.threadContext(call.thread, nil, &context))
+            return .zero
+        case 0x1004:  // ARCH_GET_GS
+            try call.manager.check(call.nucleus.threadContext(call.thread, &context, nil))
+            try call.writeStruct(context.gsBase, at: call[1])
+            return .zero
         case 0x1003:  // ARCH_GET_FS
             try call.manager.check(call.nucleus.threadContext(call.thread, &context, nil))
             try call.writeStruct(context.fsBase, at: call[1])

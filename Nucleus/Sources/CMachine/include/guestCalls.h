@@ -30,6 +30,8 @@ int guest_futex_wait(uint32_t *word, uint32_t expected, int64_t timeoutNs);
 int guest_futex_wake(uint32_t *word, int count);
 int64_t guest_vm_read(int pid, uint64_t from, void *to, uint64_t size);
 int64_t guest_vm_write(int pid, uint64_t to, const void *from, uint64_t size);
+/* Writes to private memory that the guest itself may only read or execute. 0 or -errno. */
+int guest_text_write(int pid, uint64_t to, const void *from, uint64_t size);
 /* Starts the zygote with descriptors 3..6 as given; returns its pid. The parent must be a thread that never exits. */
 int guest_spawn_zygote(const char *path, int control, int area, int socket, int event);
 /* Reads the event descriptor, waiting at most timeoutMs (negative: for ever). */
@@ -51,6 +53,10 @@ int guest_tid(void);
 int guest_yield(void);
 int guest_cpus(void);
 uint64_t guest_xcr0(void);
+/* Bytes of an XSAVE image (standard format) of the components in `features`. */
+uint32_t guest_fpu_size(uint64_t features);
+/* Whether the gate of the stub can run here: rdgsbase and wrgsbase for programs, and BMI2. */
+int guest_has_gates(void);
 void *guest_map_shared(void *at, uint64_t size, int fd);   /* MAP_FIXED when at != NULL; NULL on failure */
 void *guest_reserve(uint64_t size);                        /* readable zeros, no memory */
 int guest_unreserve(void *at, uint64_t size);              /* back to readable zeros */

@@ -27,6 +27,10 @@
 #define MB_PAYLOAD 0x4000u
 #define MB_PAYLOAD_SIZE 0x2a000u        /* 168 KiB */
 #define MB_STACK 0x2e000u               /* signal stack, to the end of the area: 72 KiB */
+/* A trap through the gate (a rewritten call site) leaves its context here, where a signal's frame would be; the stack of
+ * the stub lies below. Above it there is room for the FPU image, which is only made when somebody asks. */
+#define MB_GATE_FRAME (MB_AREA_SIZE - 0x1400ull)
+#define MB_GATE_FPU (MB_AREA_SIZE - 0x1200ull)
 
 /* Descriptors of every guest host process. */
 #define MB_FD_EVENT 6
@@ -37,7 +41,7 @@
 
 enum { KIND_READY = 1, KIND_TRAP, KIND_FAULT, KIND_KICK, KIND_DONE };
 enum { ACT_MORE = 0, ACT_RESUME, ACT_RESUME_FULL, ACT_EXIT };
-enum { OP_SYSCALL = 1, OP_COPYIN, OP_COPYOUT, OP_COPYSTR, OP_RECVFD, OP_CLONE, OP_SWAP };
+enum { OP_SYSCALL = 1, OP_COPYIN, OP_COPYOUT, OP_COPYSTR, OP_RECVFD, OP_CLONE, OP_SWAP, OP_SAVEFPU };
 #define OP_NOFD 0xffu
 
 struct mb_op {              /* 80 bytes */
@@ -81,7 +85,10 @@ struct mb_nucleus {         /* written by the nucleus, except where said */
     uint32_t spinGuest, yieldGuest; /* waiting policy: PAUSE polls, then sched_yield polls */
     uint64_t vdsoStart, vdsoEnd;    /* reported by the zygote (KIND_READY) */
     uint64_t vvarStart;
+    uint64_t gate;                  /* likewise: where rewritten call sites go */
+    uint64_t guestStack;            /* the gate's own: rsp of a call on its way in */
 };
+#define MB_GUEST_STACK 336          /* offset of guestStack in the area, for the gate */
 
 struct mb_area {
     struct mb_guest guest;                                  /* offset 0 */
@@ -97,13 +104,18 @@ struct mb_sig { uint8_t kind[6], lenArg[6]; uint16_t size[6]; }; /* KnTrapSig */
 struct mb_control {
     uint32_t poolSleeping;  /* a post must be followed by a write to MB_FD_EVENT */
     uint32_t nucleus;       /* process number of the nucleus: no guest lives without it */
-    uint8_t pad[4096 - 8];
+    uint32_t gates;         /* the processor has what the gate needs: %gs leads to the mailbox */
+    uint32_t fpuSize;       /* of an XSAVE image of fpuFeatures */
+    uint64_t fpuFeatures;
+    uint8_t pad[4096 - 24];
     struct mb_sig sigs[MB_SIGS];
 };
 #define MB_CONTROL_SIZE 0x5000u
 
 _Static_assert(sizeof(struct mb_guest) <= 256, "guest words");
 _Static_assert(sizeof(struct mb_op) == 80, "operation");
+_Static_assert(__builtin_offsetof(struct mb_area, nucleus.guestStack) == MB_GUEST_STACK, "gate");
+_Static_assert(MB_GATE_FRAME % 64 == 0 && MB_GATE_FPU % 64 == 0 && MB_AREA_SIZE - MB_GATE_FPU > 4096 + 64, "gate");
 _Static_assert(sizeof(struct mb_area) <= MB_FRAME, "area header");
 _Static_assert(sizeof(struct mb_control) <= MB_CONTROL_SIZE, "control pages");
 

@@ -39,6 +39,7 @@ extension LinuxGuests {
         defer { clones.end(started) }
         let tid: Int64? = source.process.passing {
             source.commanded(else: nil) { () -> Int64? in
+                guard frame == 0 || source.saveFpu() else { return nil }
                 guard source.flush() else { return nil }  // all queued is sent first
                 var stackTop = UInt64(MB_AREA_SIZE) - 64
                 if frame != 0 { stackTop = copyFrame(from: source, frame, to: area, slot: slot) }

@@ -22,6 +22,11 @@ extension LinuxGuests {
                 _ = guest.queue(OP_SYSCALL, number: HOST_arch_prctl, 0x1002, now.fsBase)  // ARCH_SET_FS
                 guest.fsBase = now.fsBase
             }
+            if now.gsBase != guest.gsBase {
+                guard now.gsBase < MB_GUEST_TOP, guest.reserve(operations: 1) else { return K_EINVAL }
+                _ = guest.queue(OP_SYSCALL, number: HOST_arch_prctl, 0x1001, now.gsBase)  // ARCH_SET_GS
+                guest.gsBase = now.gsBase
+            }
             guest.replaced = now
             return K_OK
         }
@@ -45,6 +50,7 @@ extension LinuxGuests {
 
     /// Puts the context to resume into the mailbox; its offset. Needs the dialogue.
     func writeContext(_ guest: GuestThread) -> UInt32 {
+        _ = guest.saveFpu()
         if guest.replaced == nil, guest.replacedFpu == nil, guest.frame != 0 { return guest.frame }
         let context = readContext(guest)
         var fpstate: UInt64 = 0
@@ -52,7 +58,8 @@ extension LinuxGuests {
             fpstate = size == 0 ? 0 : guest.guestArea + UInt64(MB_FPU)
         } else if guest.frame != 0 {
             let words = (UnsafeRawPointer(guest.area) + Int(guest.frame)).assumingMemoryBound(to: UInt64.self)
-            fpstate = words[Ucontext.fpstate]
+            fpstate =
+                guest.frame == UInt32(MB_GATE_FRAME) ? guest.guestArea + MB_GATE_FPU : words[Ucontext.fpstate]
         }
         let to = (UnsafeMutableRawPointer(guest.area) + Int(MB_FRAME)).assumingMemoryBound(to: UInt64.self)
         (UnsafeMutableRawPointer(to)).initializeMemory(as: UInt8.self, repeating: 0, count: Ucontext.words * 8)
@@ -80,6 +87,7 @@ extension LinuxGuests {
                 }
                 offset = Int(MB_FPU)
             } else if guest.frame != 0 {
+                guard guest.saveFpu(), guest.flush() else { return K_EDEADACTOR }
                 let words = (UnsafeRawPointer(guest.area) + Int(guest.frame)).assumingMemoryBound(to: UInt64.self)
                 let address = words[Ucontext.fpstate]
                 // The image ends where the area does, and without AVX-512 it is shorter than 1 KiB: ask for the legacy part.

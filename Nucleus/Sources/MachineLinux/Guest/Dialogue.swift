@@ -22,6 +22,16 @@ extension GuestThread {
         return index
     }
 
+    /// A context that came through the gate becomes one that can be resumed as a whole, or copied. Once a trap; false if
+    /// the guest is gone.
+    func saveFpu() -> Bool {
+        guard frame == UInt32(MB_GATE_FRAME), !fpuSaved else { return true }
+        guard reserve(operations: 1) else { return false }
+        _ = queue(OP_SAVEFPU)
+        fpuSaved = true
+        return true
+    }
+
     func result(_ index: Int) -> Int64 { mb_ops(area)[index].result }
 
     /// Makes room for `operations` more and `payload` bytes, sending what is queued if need be.

@@ -95,6 +95,7 @@ extension LinuxGuests {
                 }
             }
         }
+        clearRewrites(actor, part.start, part.end)
         let segment: Segment
         do throws(KnError) { segment = try site.createSharedMemory(part.size) } catch { return error.rawValue }
         defer { segment.releaseMapping() }

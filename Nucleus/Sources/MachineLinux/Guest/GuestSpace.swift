@@ -13,6 +13,9 @@ final class GuestSpace: @unchecked Sendable {
     /// were since the beginning.
     let changing = Atomic<Int>(0)
     let changed = Atomic<UInt64>(0)
+    /// Its rewritten call sites, and how many actors it belongs to.
+    let rewriting = RewriteTable()
+    let sharers = Atomic<Int>(0)
     /// It has, or had, regions of mappers' segments.
     private let paged = Atomic<Bool>(false)
     var isPaged: Bool { paged.load(ordering: .acquiring) }

@@ -58,6 +58,8 @@ final class GuestThread: @unchecked Sendable {
     var replaced: KnThreadCtx?
     /// FPU image at MB_FPU (size) replaces the interrupted one; 0 = initial state; nil = keep.
     var replacedFpu: UInt32?
+    /// The context that came through the gate has been completed.
+    var fpuSaved = false
     var fsBase: UInt64 = 0
     var gsBase: UInt64 = 0
     /// Operations queued but not yet sent, and the payload they use.

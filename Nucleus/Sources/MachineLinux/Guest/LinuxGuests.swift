@@ -15,6 +15,14 @@ public final class LinuxGuests: @unchecked Sendable {
     let event: Int32
     let zygotePath: String
     let xfeatures: UInt64
+    /// The stub's gate can run here.
+    let rewrites: Bool
+    /// Its address, once the first zygote has told it.
+    private let gateAddress = Atomic<UInt64>(0)
+    var gate: UInt64 {
+        get { gateAddress.load(ordering: .relaxed) }
+        set { gateAddress.store(newValue, ordering: .relaxed) }
+    }
     let zygote = Mutex<Zygote?>(nil)
     // Set at the end of init.
     private(set) var pool: TrapPool!
@@ -65,6 +73,12 @@ public final class LinuxGuests: @unchecked Sendable {
         controlDescriptor = readOnly
         self.event = event
         xfeatures = guest_xcr0()
+        // Without AMX: nobody here may use it (KnTypes.h, K_FPUCTXMAX).
+        let features = xfeatures & 0x2e7, size = guest_fpu_size(features)
+        rewrites = guest_has_gates() != 0 && size <= UInt32(K_FPUCTXMAX) - 4
+        control.pointee.gates = rewrites ? 1 : 0
+        control.pointee.fpuFeatures = features
+        control.pointee.fpuSize = size
         let handlers = UnsafeMutablePointer<Handlers>.allocate(capacity: 1)
         handlers.initialize(to: Handlers())
         connected = Atomic(handlers)
@@ -122,11 +136,19 @@ final class GuestActor: Sendable {
     /// Its threads; nil once the actor is deleted: nothing is added to it any more. Outside of every `dialogue`.
     let threads = Mutex<[GuestThread]?>([])
 
-    init(space: GuestSpace) { state = Mutex(State(space: space)) }
+    init(space: GuestSpace) {
+        space.sharers.wrappingAdd(1, ordering: .relaxed)
+        state = Mutex(State(space: space))
+    }
+
+    deinit { _ = state.withLock { $0.space.sharers.wrappingSubtract(1, ordering: .releasing) } }
 
     var space: GuestSpace {
         get { state.withLock { $0.space } }
-        set { _ = state.withLock { swap(&$0.space, newValue) } }
+        set {
+            newValue.sharers.wrappingAdd(1, ordering: .relaxed)
+            state.withLock { swap(&$0.space, newValue) }.sharers.wrappingSubtract(1, ordering: .releasing)
+        }
     }
     var process: GuestProcess? {
         get { state.withLock { $0.process } }

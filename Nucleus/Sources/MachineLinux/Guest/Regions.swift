@@ -50,6 +50,7 @@ extension LinuxGuests {
         guard space.count < Self.mostRegions else { return K_ENOMEM }
         let placed = place(space, &rgn)
         guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
+        clearRewrites(actor, start, end)
         let shares = rgn.options & K_INHERITSHARE != 0
         if shares, let code = allocateShared(actor, rgn) { return code }
         var flags = UInt64(MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) | UInt64(shares ? MAP_SHARED : MAP_PRIVATE)
@@ -101,6 +102,7 @@ extension LinuxGuests {
         guard space.count < Self.mostRegions else { return K_ENOMEM }
         let placed = place(space, &rgn)
         guard placed == K_OK, let (start, end) = range(rgn) else { return placed }
+        clearRewrites(actor, start, end)
         // A guest holds a descriptor that can write only where it may write.
         let descriptor = segment.readOnly || writes ? segment.cache : guest_reopen_readonly(segment.cache)
         guard descriptor >= 0 else { return K_EHOST }
@@ -128,6 +130,7 @@ extension LinuxGuests {
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard !space.parts(start, end).isEmpty else { return K_OK }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
+        clearRewrites(actor, start, end)
         let result = command(actor) { agent in
             agent.commanded(else: nil) { agent.hostCall(HOST_munmap, start, end - start) }
         }
@@ -141,6 +144,7 @@ extension LinuxGuests {
         guard let (start, end) = range(rgn) else { return K_EINVAL }
         guard space.isMapped(start, end) else { return K_EFAULT }
         guard space.count < Self.mostRegions else { return K_ENOMEM }
+        if rgn.options & K_WRITABLE != 0 { clearRewrites(actor, start, end) }
         let access = K_READABLE | K_WRITABLE | K_EXECUTABLE | K_RESERVED
         let parts = space.parts(start, end)
         let paged = parts.filter { $0.segment?.local != nil }
@@ -182,6 +186,8 @@ extension LinuxGuests {
         guard let (newStart, newEnd) = range(now) else { return K_EINVAL }
         if inPlace, newEnd > end, !space.parts(end, newEnd).isEmpty { return K_ENOMEM }
         if !inPlace, newStart < end, start < newEnd { return K_EINVAL }
+        clearRewrites(actor, start, end)
+        clearRewrites(actor, newStart, newEnd)
         let flags: UInt64 = inPlace ? 0 : 3  // MREMAP_MAYMOVE | MREMAP_FIXED
         var region = first
         region.start = newStart

@@ -17,6 +17,7 @@ extension LinuxGuests {
         guest.frame = checkedFrame(guest)
         guest.replaced = nil
         guest.replacedFpu = nil
+        guest.fpuSaved = false
         guest.deferredFault = false
         let aborted = guest.takeAbortOwed()
         let owed = guest.kick.exchange(false, ordering: .sequentiallyConsistent)
@@ -37,6 +38,7 @@ extension LinuxGuests {
             guest.thread.trapNumber.store(guest.request.number, ordering: .relaxed)
             guest.thread.trapBegan.store(began, ordering: .relaxed)
             guest.thread.trapKind.store(.call, ordering: .relaxed)
+            considerRewriting(guest)
             if site.ownsTrap(guest.request.number), guest.request.arch == Self.archX8664 {
                 // Not for a suspension, which lets the call wait.
                 let kicked = owed && (aborted || guest.abortOwed.load(ordering: .sequentiallyConsistent))
@@ -47,6 +49,7 @@ extension LinuxGuests {
             }
         case KIND_FAULT:
             guard guest.frame != 0 else { return lose(guest, serial) }
+            leaveTrampoline(guest)
             guest.thread.trapBegan.store(began, ordering: .relaxed)
             guest.thread.trapKind.store(.pageIn, ordering: .relaxed)
             var request = guest.request
@@ -64,6 +67,7 @@ extension LinuxGuests {
             settle(guest, serial, outcome, 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
+            leaveTrampoline(guest)
             if guest.suspends.load(ordering: .sequentiallyConsistent) > 0 {
                 return hold(guest, serial, aborted: aborted)
             }

@@ -31,7 +31,7 @@ extension LinuxGuests {
                 if duplicate & K_RGNDUP_SHARE != 0 { flags |= UInt64(HOST_CLONE_VM) }
             }
             let cloned: Cloned
-            switch cloneHost(from: from, flags: flags, frame: from.frame, newProcess: !isThread) {
+            switch cloneWithText(from, guestActor, flags, isThread: isThread) {
             case .success(let value): cloned = value
             case .failure(let error): return .failure(error)
             }
@@ -39,6 +39,7 @@ extension LinuxGuests {
             guestActor.duplicate = nil
             made = guest(actor, process, slot: cloned.slot, tid: cloned.tid)
             made.frame = from.frame
+            made.fpuSaved = true
             made.fsBase = from.fsBase
             made.gsBase = from.gsBase
             inherit(made, from, start)
@@ -59,9 +60,27 @@ extension LinuxGuests {
         return .success(thread.li)
     }
 
+    /// A clone with memory of its own has its source's rewritten text and trampolines: none comes between.
+    private func cloneWithText(
+        _ from: GuestThread, _ guestActor: GuestActor, _ flags: UInt64, isThread: Bool
+    ) -> Result<Cloned, KnError> {
+        guard !isThread, flags & UInt64(HOST_CLONE_VM) == 0, let space = space(from.thread.actor) else {
+            return cloneHost(from: from, flags: flags, frame: from.frame, newProcess: !isThread)
+        }
+        return space.rewriting.whenFree {
+            let made = cloneHost(from: from, flags: flags, frame: from.frame, newProcess: true)
+            if !space.rewriting.isEmpty { guestActor.space.rewriting.adopt(space.rewriting.copy()) }
+            return made
+        }
+    }
+
     /// Registers of a cloned thread: its source's, with what `start` changes.
     private func inherit(_ made: GuestThread, _ from: GuestThread, _ start: KnThreadStart) {
         made.request.kind = UInt32(KIND_TRAP)
+        // Its stub has put its own mailbox there.
+        if made.gsBase != 0 {
+            made.commanded(else: ()) { _ = made.queue(OP_SYSCALL, number: HOST_arch_prctl, 0x1001, made.gsBase) }
+        }
         guard start.flags & (K_START_RSP | K_START_FSBASE) != 0 else { return }
         made.commanded(else: ()) {
             let words = (UnsafeMutableRawPointer(made.area) + Int(made.frame)).assumingMemoryBound(to: UInt64.self)

@@ -68,6 +68,8 @@ final class Zygote: @unchecked Sendable {
             _ = guest_futex_wait(post, 0, 2_000_000)
         }
         guests.areas.taken[0].store(1, ordering: .relaxed)
+        // What it says of itself: it is ours, and nobody else has run in it yet.
+        guests.gate = area.pointee.nucleus.gate
         vdso = (area.pointee.nucleus.vdsoStart, area.pointee.nucleus.vdsoEnd)
     }
 

@@ -72,6 +72,10 @@ private struct BootTable: @unchecked Sendable {  // Sendable: never written agai
             let done: Void? = withSite(site) { $0.site.processIpc.store(allowed != 0, ordering: .relaxed) }
             return done == nil ? K_EINVAL : K_OK
         }
+        table.pointee.siteRewrite = { site, allowed in
+            let done: Void? = withSite(site) { $0.site.rewrites.store(allowed != 0, ordering: .relaxed) }
+            return done == nil ? K_EINVAL : K_OK
+        }
         table.pointee.siteJoin = { site, other in
             let code = withSite(site) { site in withSite(other) { BootSite.join(site, $0) } }
             return (code ?? nil) ?? K_EINVAL

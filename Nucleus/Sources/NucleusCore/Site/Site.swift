@@ -53,6 +53,8 @@ public final class Site: @unchecked Sendable {
     let processWaits = Quota()
     /// UNIX processes may use CHORUS IPC.
     public let processIpc = Atomic<Bool>(true)
+    /// Call sites of UNIX processes may be rewritten.
+    public let rewrites = Atomic<Bool>(true)
     let eventWorkers = Workers(name: "kn-event", limit: 8)
     /// Stand in for clients that have left handlers of user actors; as many as there are such handlers.
     let handlerWorkers = Workers(name: "kn-handler", limit: 4096)

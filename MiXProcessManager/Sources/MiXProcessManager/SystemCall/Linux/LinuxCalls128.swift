@@ -34,7 +34,7 @@ extension LinuxTable {
         (155, "pivot_root", .answers(.EPERM, "no mount namespaces")),
         (156, "_sysctl", .answers(.ENOSYS, "gone from Linux 5.5")),
         (157, "prctl", .full),
-        (158, "arch_prctl", .partial("no GS; no ARCH_SET_CPUID (ENODEV)")),
+        (158, "arch_prctl", .partial("no ARCH_SET_CPUID (ENODEV)")),
         (159, "adjtimex", .full),
         (160, "setrlimit", .full),
         (161, "chroot", .full),

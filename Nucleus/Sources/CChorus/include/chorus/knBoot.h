@@ -55,6 +55,7 @@ typedef struct KnBoot {
      * joined with others. A site leaves when it is deleted. */
     int32_t (*siteJoin)(void *site, void *other);
     int32_t (*siteMemory)(void *site, uint64_t limit);      /* bytes that all actors together may hold; 0: no limit */
+    int32_t (*siteRewrite)(void *site, int32_t allowed);    /* whether UNIX processes' call sites may be rewritten: they may */
 } KnBoot;
 
 typedef const KnBoot *(*KnBootEntry)(void);

@@ -17,7 +17,7 @@ def actor(name, privilege, options=""):
 
 
 # The well-behaved one as the manifest's servers are; those that die or are ended have processes of their own.
-privilege = "supervisor" if MANIFEST == "mix" else "user"
+privilege = "supervisor" if MANIFEST in ("mix", places.SIGNALS) else "user"
 text = places.manifest_file(MANIFEST).read_text()
 text += actor("mapper", privilege) + actor("dying", "user", "stamp = 0x4d415031") + actor("silent", "user", "stamp = 0x4d415032")
 manifest = SCRATCH / "mapper.toml"

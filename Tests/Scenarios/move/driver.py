@@ -6,7 +6,8 @@ import sitelib
 from sitelib import Site, Terminal, check, finish, tool
 
 BOX = places.BUSYBOX
-HERE = {"mix": ("supervisor", "supervisor"), "mix-user": ("user", "user"), "mix-mixed": ("user", "supervisor")}
+HERE = {"mix": ("supervisor", "supervisor"), places.SIGNALS: ("supervisor", "supervisor"), "mix-user": ("user", "user"),
+        "mix-mixed": ("user", "supervisor")}
 SERVERS = ("file-manager", "device-manager")
 OTHER = {"user": "supervisor", "supervisor": "user"}
 ROUNDS = 6

@@ -2,6 +2,8 @@
 #define MB_AREAS_HIGH 0x7fe1        /* mailbox.h: the areas fill the 4 GiB from MB_AREAS */
 #define MB_GUEST_STACK 336
 #define MB_GATE_FRAME 0x3ec00
+#define TRAMPOLINE_CALL 18          /* Rewrite/Trampoline.swift */
+#define TRAMPOLINE_RETURN 32
     .text
     .globl _start
 _start:
@@ -42,9 +44,9 @@ stub_resume_fast:
     mov (256 + 160)(%rsp), %rsp     /* last: a kick from here on overwrites the frame */
     jmp *%rcx
 
-/* Where rewritten call sites come in: eax = number, r11 = address behind the site's syscall instruction; rcx and r11 are
- * what that instruction may destroy. Flags, red zone and all else are still the guest's, so %gs is checked without a
- * comparison: if the guest has put something of its own there, the site's syscall instruction traps as ever. */
+/* Where rewritten call sites come in: eax = number, r11 = the trampoline; rcx and r11 are what a syscall instruction may
+ * destroy. Flags, red zone and all else are still the guest's, so %gs is checked without a comparison: if the guest has put
+ * something of its own there, the trampoline's own syscall instruction traps as ever. */
     .globl stub_gate
 stub_gate:
     rdgsbase %rcx
@@ -52,9 +54,10 @@ stub_gate:
     mov %ecx, %ecx
     lea -(MB_AREAS_HIGH)(%rcx), %rcx
     jrcxz 1f
-    lea -2(%r11), %rcx
+    lea TRAMPOLINE_CALL(%r11), %rcx
     jmp *%rcx
-1:  mov %rsp, %gs:MB_GUEST_STACK
+1:  mov TRAMPOLINE_RETURN(%r11), %r11
+    mov %rsp, %gs:MB_GUEST_STACK
     rdgsbase %rsp
     lea MB_GATE_FRAME(%rsp), %rsp   /* struct host_ucontext */
     mov %r8, 40(%rsp)

@@ -10,16 +10,19 @@
 #define ARCH_GET_GS 0x1004
 
 /* A page of its own for each, so that one may be changed without the others. */
-#define SITE(name, body) \
+#define SITE(name, takes, body) \
     __asm__(".text\n.balign 4096\n nop\n" #name ":\n" body "\n ret\n .balign 4096"); \
-    long name(void)
-SITE(plain, "mov $110, %eax\n syscall");
-SITE(changed, "mov $110, %eax\n syscall");
-SITE(moved, "mov $110, %eax\n syscall");
-SITE(stepped, "mov $110, %eax\n syscall");
-SITE(gs, "mov $110, %eax\n syscall");
-SITE(prefixed, "mov $110, %eax\n .byte 0x41\n mov $110, %eax\n syscall"); /* the second one is mov $110,%r8d */
-SITE(within, "mov $39, %eax\n jmp plain + 5"); /* to the syscall instruction of the other */
+    long name takes
+SITE(plain, (void), "mov $110, %eax\n syscall");
+SITE(changed, (void), "mov $110, %eax\n syscall");
+SITE(moved, (void), "mov $110, %eax\n syscall");
+SITE(stepped, (void), "mov $110, %eax\n syscall");
+SITE(gs, (void), "mov $110, %eax\n syscall");
+SITE(prefixed, (void), "mov $110, %eax\n .byte 0x41\n mov $110, %eax\n syscall"); /* the second one is mov $110,%r8d */
+SITE(any, (long), "mov %edi, %eax\n syscall\n cmp $-4095, %rax\n jae 1f\n ret\n .balign 32\n1: neg %rax"); /* as libc's syscall() */
+SITE(bytes, (int, void *, long), "xor %eax, %eax\n syscall\n ret\n .balign 16");                              /* as its read() */
+SITE(steppedToo, (long), "mov %edi, %eax\n syscall\n ret\n .balign 16");
+SITE(within, (void), "mov $39, %eax\n jmp plain + 5"); /* to the syscall instruction of the other */
 
 static pid_t parent;
 
@@ -56,6 +59,26 @@ static int prefixKept(void) {
         __asm__ volatile("call prefixed\n mov %%r8, %1" : "=a"(result), "=r"(r8) : : "rcx", "r8", "r11", "memory");
         if (result != parent || r8 != 110) return 0;
     }
+    return 1;
+}
+
+/* read(2) by a site that loads its number by xor. */
+static int reads(void) {
+    int ends[2];
+    pipe(ends);
+    for (int i = 0; i < HOT; i++) {
+        unsigned char byte = 0, sent = (unsigned char)i;
+        write(ends[1], &sent, 1);
+        if (bytes(ends[0], &byte, 1) != 1 || byte != sent) return 0;
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return 1;
+}
+
+static int numbers(void) {
+    for (int i = 0; i < HOT; i++)
+        if (any(39) != getpid() || any(110) != parent || any(9999) != ENOSYS) return 0;
     return 1;
 }
 
@@ -161,6 +184,12 @@ static void signals(void) {
     __asm__ volatile("sub $128, %%rsp\n pushf\n orl $0x100, (%%rsp)\n popf\n call stepped\n pushf\n andl $~0x100, (%%rsp)\n popf\n add $128, %%rsp"
                      : "=a"(result) : : "rcx", "r11", "memory", "cc");
     CHECK("step by step", good && result == parent && seen == 1);
+    for (int i = 0; i < HOT; i++) good &= steppedToo(110) == parent;
+    steps = 0;
+    __asm__ volatile("sub $128, %%rsp\n mov $110, %%edi\n pushf\n orl $0x100, (%%rsp)\n popf\n call steppedToo\n pushf\n andl $~0x100, (%%rsp)\n popf\n add $128, %%rsp"
+                     : "=a"(result) : : "rdi", "rcx", "r11", "memory", "cc");
+    CHECK("and from a register", good && result == parent);
+    say("%d steps", steps);
 }
 
 static uint64_t before[512], mine[512];
@@ -242,11 +271,14 @@ int main(int argc, char **argv) {
     parent = getppid();
     if (argc > 1 && strcmp(argv[1], "look") == 0) { /* not compared with a native run */
         say(hot(plain, parent) && isOriginal((void *)plain, 110) ? "as compiled" : "rewritten");
+        say(numbers() && memcmp((char *)any + 2, "\x0f\x05", 2) == 0 ? "as compiled" : "rewritten");
         return 0;
     }
     CHECK("called often", hot(plain, parent));
     CHECK("registers, flags, red zone", keeps());
     CHECK("a jump to the syscall instruction", hot(within, getpid()) && hot(plain, parent));
+    CHECK("a number from a register", numbers());
+    CHECK("a number by xor", reads());
     CHECK("a prefix before the load", prefixKept());
     text();
     threads();

@@ -49,7 +49,7 @@ extension LinuxGuests {
             }
         case KIND_FAULT:
             guard guest.frame != 0 else { return lose(guest, serial) }
-            leaveTrampoline(guest)
+            guard leaveTrampoline(guest) else { return settle(guest, serial, K_OK, 0) }
             guest.thread.trapBegan.store(began, ordering: .relaxed)
             guest.thread.trapKind.store(.pageIn, ordering: .relaxed)
             var request = guest.request
@@ -67,7 +67,7 @@ extension LinuxGuests {
             settle(guest, serial, outcome, 0)
         case KIND_KICK:
             guard guest.frame != 0 else { return lose(guest, serial) }
-            leaveTrampoline(guest)
+            _ = leaveTrampoline(guest)
             if guest.suspends.load(ordering: .sequentiallyConsistent) > 0 {
                 return hold(guest, serial, aborted: aborted)
             }

@@ -19,13 +19,12 @@ extension LinuxGuests {
             guard let process = (actor.guest as? GuestActor)?.process, let agent = agent(actor) else { return }
             let pid = process.pid.load(ordering: .acquiring)
             guard let others = stopOthers(than: agent, within: 1_000_000_000) else { return loseSilent(process) }
-            for (site, number, trampoline) in sites {
-                var now = [UInt8](repeating: 0, count: 5)
+            for (call, edits) in sites {
                 // It may be gone, or be the file's again (MADV_DONTNEED).
-                if guest_vm_read(pid, site, &now, 5) == 5, now == TrampolinePage.jump(from: site, to: trampoline) {
-                    _ = writeText(TrampolinePage.load(number), pid, site)
+                for edit in edits.reversed() where readText(edit.after.count, pid, edit.address) == edit.after {
+                    _ = writeText(edit.before, pid, edit.address)
                 }
-                table.put(site, .refused)
+                table.put(call, .refused)
             }
             table.drop(start, end)
             letGo(others)
@@ -33,15 +32,22 @@ extension LinuxGuests {
     }
 
     /// Holds all other threads of the guest's actor in their stubs; nil, and none is held, if that takes too long.
-    func stopOthers(than guest: GuestThread, within nanoseconds: UInt64) -> [GuestThread]? {
+    func stopOthers(than guest: GuestThread, within nanoseconds: UInt64) -> [Thread]? {
         guard let actor = guest.thread.actor.guest as? GuestActor else { return nil }
-        let others = actor.threads.withLock { list in (list ?? []).filter { $0 !== guest && $0.standing != .dead } }
+        // In the list they are alive; the threads then last as long as they are held on to here.
+        let others = actor.threads.withLock { list in
+            (list ?? []).filter { $0 !== guest && $0.standing != .dead }.map(\.thread)
+        }
         guard !others.isEmpty else { return [] }
-        for other in others { _ = threadSuspend(other.thread) }
+        for other in others { _ = threadSuspend(other) }
         let began = site.host.now()
         var blocked = false
         // A trap that is being served holds its thread at the end: `resume` looks for suspensions.
-        while others.contains(where: { $0.standing == .running || $0.standing == .leaving }) {
+        func runs(_ thread: Thread) -> Bool {
+            let standing = self.guest(thread)?.standing
+            return standing == .running || standing == .leaving
+        }
+        while others.contains(where: runs) {
             if !blocked {
                 TrapPool.willBlock()  // somebody has to take their posts
                 blocked = true
@@ -55,7 +61,7 @@ extension LinuxGuests {
         return others
     }
 
-    func letGo(_ others: [GuestThread]) {
-        for other in others { _ = threadResume(other.thread) }
+    func letGo(_ others: [Thread]) {
+        for other in others { _ = threadResume(other) }
     }
 }

@@ -4,18 +4,27 @@ import Synchronization
 
 /// The call sites of an address space: how often they trapped, which ones are rewritten, and their trampolines.
 final class RewriteTable: Sendable {
+    /// Bytes of the text, as compiled and as they are now.
+    struct Edit: Sendable {
+        let address: VmAddr
+        let before, after: [UInt8]
+    }
+
+    /// What is known of a syscall instruction.
     enum Site {
-        /// Traps by its syscall instruction so far.
+        /// It traps so far.
         case seen(UInt8)
         /// It stays as it is.
         case refused
-        /// Its first five bytes, `mov $number,%eax`, are a jump to `trampoline`.
-        case rewritten(number: UInt32, trampoline: VmAddr)
+        /// Edits in the order in which they were made.
+        case rewritten([Edit], Trampoline)
     }
 
     struct State {
         var sites: [VmAddr: Site] = [:]
         var pages: [TrampolinePage] = []
+        /// Where two-byte jumps end.
+        var padding: [VmAddr: Trampoline] = [:]
     }
 
     /// A rewriting costs about what its site then saves in this many traps.
@@ -55,24 +64,32 @@ final class RewriteTable: Sendable {
 
     func put(_ site: VmAddr, _ now: Site) { state.withLock { $0.sites[site] = now } }
 
-    /// Whose trampoline this is, and the number that it loads.
-    func origin(of address: VmAddr) -> (site: VmAddr, number: UInt32)? {
+    /// The trampoline that the address is in, or whose padding it is.
+    func trampoline(at address: VmAddr) -> Trampoline? {
         guard !isEmpty else { return nil }
         return state.withLock { state in
-            guard let page = state.pages.first(where: { $0.contains(address) }) else { return nil }
-            return page.origin(of: address)
+            for page in state.pages { if let found = page.trampoline(at: address) { return found } }
+            return state.padding[address]
         }
     }
 
     /// The rewritten sites that a change of the range concerns: those in it, and those whose trampolines are.
-    func affected(_ start: VmAddr, _ end: VmAddr) -> [(site: VmAddr, number: UInt32, trampoline: VmAddr)] {
+    func affected(_ start: VmAddr, _ end: VmAddr) -> [(call: VmAddr, edits: [Edit])] {
         state.withLock { state in
-            state.sites.compactMap { site, now in
-                guard case .rewritten(let number, let trampoline) = now else { return nil }
-                let page = trampoline & ~4095
-                let concerns = site < end && site + 7 > start || page < end && page + 4096 > start
-                return concerns ? (site, number, trampoline) : nil
+            state.sites.compactMap { call, now in
+                guard case .rewritten(let edits, let trampoline) = now else { return nil }
+                let concerns =
+                    trampoline.page < end && trampoline.page + 4096 > start || call < end && call + 2 > start
+                    || edits.contains { $0.address < end && $0.address + UInt64($0.before.count) > start }
+                return concerns ? (call, edits) : nil
             }
+        }
+    }
+
+    func put(_ call: VmAddr, _ edits: [Edit], _ trampoline: Trampoline) {
+        state.withLock { state in
+            state.sites[call] = .rewritten(edits, trampoline)
+            if trampoline.number == nil, let jump = edits.first { state.padding[jump.address] = trampoline }
         }
     }
 

@@ -28,7 +28,8 @@ extension LinuxGuests {
         guard let page = page(near: call, guest, space, pid) else { return table.put(call, .refused) }
         let number: UInt32? = if case .load(let number) = shape { number } else { nil }
         let trampoline = table.state.withLock { state in state.pages[page].add(call, number) }
-        guard let edits = edits(shape, call, trampoline, pid), writeText(trampoline.code, pid, trampoline.address) else {
+        guard let edits = edits(shape, call, trampoline, pid), writeText(trampoline.code, pid, trampoline.address)
+        else {
             return table.put(call, .refused)
         }
         table.put(call, edits, trampoline)

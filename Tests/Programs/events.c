@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 
 #ifndef EPOLLEXCLUSIVE
@@ -141,6 +142,70 @@ static void sleepers(void) {
     pthread_join(thread, &result);
     CHECK("changed while somebody waits", result == (void *)EPOLLOUT);
     close(event);
+    close(epoll);
+}
+
+/* Thousands at once: quadratic work would not end within the limit. */
+static void many(void) {
+    enum { MANY = 32000 };
+    static int events[MANY];
+    static struct epoll_event told[64];
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = MANY + 100;
+    if (limit.rlim_max < limit.rlim_cur) limit.rlim_max = limit.rlim_cur;
+    int count = setrlimit(RLIMIT_NOFILE, &limit) == 0 ? MANY : 900, epoll = epoll_create1(0), good = 0, again = 0, left = 0;
+    for (int i = 0; i < count; i++) {
+        events[i] = eventfd(0, EFD_NONBLOCK);
+        good += add(epoll, events[i], EPOLLIN) == 0;
+    }
+    CHECK("many are added", good == count && ready(epoll, 0) == 0);
+    /* One of many speaks, again and again. */
+    good = 0;
+    for (int i = 0; i < 3000; i++) {
+        int fd = events[i * 7919 % count];
+        eventfd_t value;
+        eventfd_write(fd, 1);
+        good += epoll_wait(epoll, told, 64, 1000) == 1 && told[0].data.fd == fd && eventfd_read(fd, &value) == 0;
+    }
+    CHECK("one of many is told", good == 3000 && ready(epoll, 0) == 0);
+    for (int i = 0; i < count; i += 4) eventfd_write(events[i], 1);
+    good = 0;
+    for (int got; good < count / 4 && (got = epoll_wait(epoll, told, 64, 0)) > 0; good += got)
+        for (int i = 0; i < got; i++) {
+            eventfd_t value;
+            again += eventfd_read(told[i].data.fd, &value) != 0;
+        }
+    CHECK("several of many, each once", good == count / 4 && again == 0 && ready(epoll, 0) == 0);
+    for (int i = 0; i < count; i += 4) good -= modify(epoll, events[i], EPOLLOUT | EPOLLET) == 0;
+    CHECK("several are changed", good == 0 && ready(epoll, 0) == EPOLLOUT);
+    for (int i = 0; i < count; i += 2) good += removed(epoll, events[i]) == 0;
+    for (int i = 1; i < count; i += 2) close(events[i]);
+    CHECK("half is removed, half closed", good == (count + 1) / 2 && ready(epoll, 0) == 0);
+    for (int i = 0; i < count; i += 2) left += removed(epoll, events[i]) == 0, close(events[i]);
+    CHECK("and nothing is left", left == 0);
+    close(epoll);
+}
+
+/* What is taken out while it waits in line, and comes again. */
+static void lines(void) {
+    int epoll = epoll_create1(0), one = eventfd(1, EFD_NONBLOCK), copies[5];
+    struct epoll_event told[8];
+    for (int i = 0; i < 5; i++) add(epoll, copies[i] = dup(one), EPOLLIN);
+    CHECK("copies are entries of their own", epoll_wait(epoll, told, 8, 0) == 5);
+    removed(epoll, copies[0]), removed(epoll, copies[2]), removed(epoll, copies[4]);
+    CHECK("first, middle and last leave", epoll_wait(epoll, told, 8, 0) == 2 && told[0].data.fd + told[1].data.fd == copies[1] + copies[3]);
+    add(epoll, copies[2], EPOLLIN | EPOLLET), add(epoll, copies[0], EPOLLIN | EPOLLONESHOT);
+    CHECK("and come again", epoll_wait(epoll, told, 8, 0) == 4);
+    CHECK("edge and once are quiet", epoll_wait(epoll, told, 8, 0) == 2);
+    eventfd_write(one, 1);
+    CHECK("the edge comes", epoll_wait(epoll, told, 8, 0) == 3);
+    CHECK("once, armed", modify(epoll, copies[0], EPOLLIN | EPOLLONESHOT) == 0 && epoll_wait(epoll, told, 8, 0) == 3 && epoll_wait(epoll, told, 8, 0) == 2);
+    close(one);
+    for (int i = 0; i < 4; i++) close(copies[i]);
+    CHECK("as long as one copy is open", epoll_wait(epoll, told, 8, 0) == 2);
+    close(copies[4]);
+    CHECK("and no longer", epoll_wait(epoll, told, 8, 0) == 0);
     close(epoll);
 }
 
@@ -317,6 +382,8 @@ static void controls(void) {
 int main(void) {
     epolls();
     sleepers();
+    lines();
+    many();
     counters();
     timers();
     posixTimers();

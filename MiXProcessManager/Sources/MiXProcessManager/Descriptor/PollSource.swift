@@ -20,7 +20,7 @@ final class PollSource: Sendable {
 
     func detach(_ item: EpollItem) {
         items.withLock { all in
-            all.removeAll { $0 === item }
+            if let place = all.lastIndex(where: { $0 === item }) { all.remove(at: place) }
             if all.isEmpty { watched.store(false, ordering: .releasing) }
         }
     }

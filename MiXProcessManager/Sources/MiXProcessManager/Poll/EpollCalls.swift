@@ -81,10 +81,10 @@ enum EpollCalls {
         let epoll = try set(call)
         let room = Int(call.int(2))
         guard room > 0, room <= 0x7fff_ffff / 12 else { throw .EINVAL }
-        var ready = epoll.take(room, arm: false)
+        var ready = epoll.take(room)
         if ready.isEmpty && !time.polls && !call.timedOut {
             call.enlist(on: epoll.source.queue)
-            ready = epoll.take(room, arm: true)
+            ready = epoll.take(room)
             if ready.isEmpty { return .park(Wait(until: time.deadline, restart: .interrupt, for: "ep_poll")) }
         }
         if ready.isEmpty { return .zero }

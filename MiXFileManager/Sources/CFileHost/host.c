@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,6 +70,16 @@ void fm_now(int64_t *seconds, int64_t *nanoseconds) {
     clock_gettime(CLOCK_REALTIME, &t);
     *seconds = t.tv_sec;
     *nanoseconds = t.tv_nsec;
+}
+
+int64_t fm_list_attributes(int32_t descriptor, void *buffer, uint64_t size) {
+    ssize_t n = flistxattr(descriptor, buffer, size);
+    return n < 0 ? -errno : n;
+}
+
+int64_t fm_get_attribute(int32_t descriptor, const char *name, void *buffer, uint64_t size) {
+    ssize_t n = fgetxattr(descriptor, name, buffer, size);
+    return n < 0 ? -errno : n;
 }
 
 int32_t fm_utimens(int32_t descriptor, const int64_t times[4]) {

@@ -29,6 +29,9 @@ int32_t fm_statfs(int32_t descriptor, uint64_t *out);
 int64_t fm_read_file(const char *path, void *buffer, uint64_t size);
 uint64_t fm_coarse_nanoseconds(void);
 void fm_now(int64_t *seconds, int64_t *nanoseconds);
+/* flistxattr(2), fgetxattr(2). */
+int64_t fm_list_attributes(int32_t descriptor, void *buffer, uint64_t size);
+int64_t fm_get_attribute(int32_t descriptor, const char *name, void *buffer, uint64_t size);
 int32_t fm_utimens(int32_t descriptor, const int64_t times[4]);
 int32_t fm_rename(int32_t from, const char *name, int32_t to, const char *newName, uint32_t flags);
 

@@ -110,6 +110,38 @@ final class HostInode: Inode, @unchecked Sendable {
         return a
     }
 
+    /// Those that a program of the host's may make, and what a program may do; the rest is the host's own business.
+    override func extendedAttributes() throws(Errno) -> ExtendedAttributes {
+        var all = ExtendedAttributes()
+        guard isRegular || isDirectory else { return all }
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        if isHidden { return all }
+        let fd: Int32
+        do throws(Errno) {
+            fd = try lockedOpen(O_RDONLY)
+        } catch {
+            if error == .EACCES { return all }  // the host does not show them to us
+            throw error
+        }
+        defer { close(fd) }
+        var room = [UInt8](repeating: 0, count: ExtendedAttributes.most)
+        let size = room.withUnsafeMutableBytes { fm_list_attributes(fd, $0.baseAddress, UInt64($0.count)) }
+        guard size > 0 else { return all }  // also where the host's file system has none
+        let names = room[..<Int(size)].split(separator: 0).map(Array.init)
+        for name in names where ExtendedAttributes.isShown(name) {
+            let count = (name + [0]).withUnsafeBytes { name in
+                room.withUnsafeMutableBytes { value in
+                    fm_get_attribute(
+                        fd, name.baseAddress?.assumingMemoryBound(to: CChar.self), value.baseAddress,
+                        UInt64(value.count))
+                }
+            }
+            if count >= 0 { try all.set(name, Array(room[..<Int(count)]), .either) }
+        }
+        return all
+    }
+
     override func readLink(_ caller: Caller) throws(Errno) -> [UInt8] {
         guard isSymlink else { throw .EINVAL }
         tree.lock.lock()

@@ -71,6 +71,11 @@ final class OverlayNode: TmpNode, @unchecked Sendable {
         return a
     }
 
+    override func lockedExtended() throws(Errno) -> ExtendedAttributes {
+        if let extended { return extended }
+        return try lower?.extendedAttributes() ?? ExtendedAttributes()
+    }
+
     override func lockedOwnMeta() throws(Errno) {
         guard !ownsMeta, let lower else { return }
         let a = try lower.attributes()

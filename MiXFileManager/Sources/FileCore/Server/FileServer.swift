@@ -149,7 +149,8 @@ public final class FileServer: @unchecked Sendable {
         case OBJ_IOCTL:
             _ = try opens.find(request.key)
             throw .ENOTTY
-        case OBJ_XATTR: throw .EOPNOTSUPP
+        case OBJ_XATTR: try objectExtendedAttributes(request, &reply)
+        case FILE_XATTR: try extendedAttributes(request, &reply)
         default: throw .ENOSYS
         }
     }

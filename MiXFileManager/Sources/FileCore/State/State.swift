@@ -61,5 +61,5 @@ extension FileServer {
     }
 }
 
-/// "MiXFile3": the format's name and version.
-let stateMagic: UInt64 = 0x4d69_5846_696c_6533
+/// "MiXFile4": the format's name and version.
+let stateMagic: UInt64 = 0x4d69_5846_696c_6534

@@ -37,6 +37,13 @@ enum TreeState {
             out.put(node.isLinkable)
             out.put(node.writesSeen)
             out.put(node.segment, lent: &lent)
+            out.put(node.extended != nil)
+            let extended = node.extended?.all ?? []
+            out.put(extended.count)
+            for one in extended {
+                out.put(one.name)
+                out.put(one.value)
+            }
         }
         for node in nodes {
             out.put(node.parent.flatMap { index[ObjectIdentifier($0)] }.map { $0 + 1 } ?? 0)
@@ -98,6 +105,10 @@ enum TreeState {
             node.isLinkable = try input.flag()
             node.writesSeen = try input.word()
             node.segment = try segments.read(&input)
+            let hasExtended = try input.flag()
+            var extended = ExtendedAttributes()
+            for _ in 0..<(try input.count()) { try extended.set(try input.data(), try input.data(), .either) }
+            if hasExtended { node.extended = extended }
             nodes.append(node)
         }
         for (i, node) in nodes.enumerated() {

@@ -23,6 +23,7 @@ public struct Errno: Error, Equatable, Sendable {
     public static var ENFILE: Errno { Errno(23) }
     public static var ENOTTY: Errno { Errno(25) }
     public static var ETXTBSY: Errno { Errno(26) }
+    public static var E2BIG: Errno { Errno(7) }
     public static var EFBIG: Errno { Errno(27) }
     public static var ENOSPC: Errno { Errno(28) }
     public static var EROFS: Errno { Errno(30) }
@@ -33,6 +34,7 @@ public struct Errno: Error, Equatable, Sendable {
     public static var ENOSYS: Errno { Errno(38) }
     public static var ENOTEMPTY: Errno { Errno(39) }
     public static var ELOOP: Errno { Errno(40) }
+    public static var ENODATA: Errno { Errno(61) }
     public static var EOVERFLOW: Errno { Errno(75) }
     public static var EOPNOTSUPP: Errno { Errno(95) }
     public static var ESTALE: Errno { Errno(116) }

@@ -24,6 +24,9 @@ class TmpNode: Inode, @unchecked Sendable {
     /// Made by O_TMPFILE without O_EXCL: the one file without a name that may get one, once (open(2)).
     var isLinkable = false
 
+    /// nil: nobody set any here; Overlay then shows those of the lower file.
+    var extended: ExtendedAttributes?
+
     var segment: Segment?
     /// Count of writes the segment had when mtime was set by hand; a later write makes the segment's time count.
     var writesSeen: UInt64 = 0
@@ -69,6 +72,7 @@ class TmpNode: Inode, @unchecked Sendable {
     /// Called before data changes: copy-up.
     func lockedOwnData() throws(Errno) {}
     func lockedLastNameGone() {}
+    func lockedExtended() throws(Errno) -> ExtendedAttributes { extended ?? ExtendedAttributes() }
     func lockedAttributes() throws(Errno) -> Attributes { try ownAttributes() }
     func lockedData() throws(Errno) -> Segment { try ownData() }
 
@@ -125,6 +129,24 @@ class TmpNode: Inode, @unchecked Sendable {
         if let gid = change.gid { self.gid = gid }
         if let atime = change.atime { self.atime = atime }
         if let mtime = change.mtime { try setModified(mtime) }
+        ctime = .now
+    }
+
+    override func extendedAttributes() throws(Errno) -> ExtendedAttributes {
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        return try lockedExtended()
+    }
+
+    override func setExtendedAttribute(
+        _ name: [UInt8], _ value: [UInt8]?, _ must: ExtendedAttributes.Presence
+    ) throws(Errno) {
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        var all = try lockedExtended()
+        try all.set(name, value, must)
+        try lockedOwnMeta()
+        extended = all
         ctime = .now
     }
 

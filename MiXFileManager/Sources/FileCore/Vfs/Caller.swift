@@ -11,6 +11,9 @@ struct Caller {
     var pid: Int32 { cred.pointee.pid }
     var isRoot: Bool { cred.pointee.capabilities & MIX_CAP_ROOT != 0 }
 
+    var isAdministrator: Bool { cred.pointee.capabilities & MIX_CAP_ADMIN != 0 }
+    var maySetCapabilities: Bool { cred.pointee.capabilities & MIX_CAP_SETFCAP != 0 }
+
     func isMember(of group: UInt32) -> Bool {
         if cred.pointee.gid == group { return true }
         let count = Int(min(cred.pointee.groupCount, 16))

@@ -69,6 +69,11 @@ class Inode: @unchecked Sendable {
     func data(writing: Bool) throws(Errno) -> Segment { throw .ENODEV }
     func truncate(_ size: UInt64) throws(Errno) { throw .EINVAL }
     func change(_ change: AttributeChange) throws(Errno) { throw .EROFS }
+    /// Extended attributes (xattr(7)); `value` nil removes one.
+    func extendedAttributes() throws(Errno) -> ExtendedAttributes { throw .EOPNOTSUPP }
+    func setExtendedAttribute(_ name: [UInt8], _ value: [UInt8]?, _ must: ExtendedAttributes.Presence) throws(Errno) {
+        throw .EOPNOTSUPP
+    }
     func generate(_ caller: Caller) throws(Errno) -> [UInt8] { throw .EINVAL }
     func accept(_ bytes: UnsafeRawBufferPointer, _ caller: Caller) throws(Errno) -> Int { throw .EINVAL }
 }

@@ -24,6 +24,6 @@ enum FileSystemCalls {
         table.register(SocketCalls.table)
         table.register(SocketMessageCalls.table)
         table.register(InotifyCalls.table)
-        table.register(RefusedCalls.table)
+        table.register(ExtendedCalls.table)
     }
 }

@@ -76,6 +76,10 @@ struct InotifyPathEvents {
         case FILE_SETATTR:
             first = place(request.key, root, parts[0])
             before = first.target(follows: request.offset & UInt64(PathCall.noFollow) == 0)
+        case FILE_XATTR:
+            guard [MIX_XATTR_SET, MIX_XATTR_REMOVE].contains(request.flags & MIX_XATTR_OPERATION) else { return nil }
+            first = place(request.key, root, parts[0])
+            before = first.target(follows: request.offset & UInt64(PathCall.noFollow) == 0)
         case FILE_TRUNC:
             first = place(request.key, root, parts[0])
             before = first.target(follows: true)
@@ -101,7 +105,7 @@ struct InotifyPathEvents {
             if let parent = first.parent { table.tell(parent, InotifyBits.delete | kind, name: first.name) }
             if let before { gone(before) }
         case FILE_RENAME: renamed(kind)
-        case FILE_SETATTR: changed(InotifyBits.attributes | kind)
+        case FILE_SETATTR, FILE_XATTR: changed(InotifyBits.attributes | kind)
         case FILE_TRUNC: changed(InotifyBits.modify)
         default: break
         }

@@ -21,7 +21,7 @@ struct Credentials: Equatable {
     static let noRoot: UInt32 = 1, noSetUidFixup: UInt32 = 4, keepCapabilities: UInt32 = 16
     static let noAmbientRaise: UInt32 = 64
     static let capDacOverride = 1, capKill = 5, capSetGid = 6, capSetUid = 7, capSysAdmin = 21, capSysNice = 23
-    static let capSysPtrace = 19, capSysResource = 24, capSysBoot = 22, capSysTime = 25
+    static let capSetFileCapabilities = 31, capSysPtrace = 19, capSysResource = 24, capSysBoot = 22, capSysTime = 25
 
     func has(_ capability: Int) -> Bool { effective & (1 << UInt64(capability)) != 0 }
     /// Set-user-ID and set-group-ID programs; saved and file-system ids follow the effective ones.
@@ -87,6 +87,8 @@ extension Process {
         cred.pgrp = pgrp
         cred.sid = isWithoutTerminal ? 0 : sid  // what servers need it for is its terminal
         cred.capabilities = credentials.isPrivileged ? MIX_CAP_ROOT : 0
+        if credentials.has(Credentials.capSysAdmin) { cred.capabilities |= MIX_CAP_ADMIN }
+        if credentials.has(Credentials.capSetFileCapabilities) { cred.capabilities |= MIX_CAP_SETFCAP }
         return cred
     }
 }

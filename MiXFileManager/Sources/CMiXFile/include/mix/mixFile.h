@@ -30,6 +30,7 @@
 #define FILE_MOUNT 113u    /* body: source NUL target NUL type NUL options NUL; arg[2] = MS_* flags */
 #define FILE_UMOUNT 114u   /* arg[2] = MNT_* flags */
 #define FILE_MOUNTS 115u   /* body out: /proc/mounts text from `offset` */
+#define FILE_XATTR 116u    /* path NUL, then all as OBJ_XATTR; offset = AT_SYMLINK_NOFOLLOW where links are not followed */
 
 /* Device nodes of devfs, registered by device servers (the Device Manager, later sockets' or drivers' servers).
  * Body: name ("null", "pts/0") NUL. arg[0] = mode with type, arg[1] = major << 32 | minor, arg[2..3] = group UI head, tail of

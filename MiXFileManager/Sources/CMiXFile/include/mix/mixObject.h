@@ -18,6 +18,8 @@ typedef struct MixCred {             /* whose permissions count (file-system ids
     uint32_t capabilities;           /* MIX_CAP_* */
 } MixCred;
 #define MIX_CAP_ROOT 1u              /* CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHOWN ... held together */
+#define MIX_CAP_ADMIN 2u             /* CAP_SYS_ADMIN */
+#define MIX_CAP_SETFCAP 4u           /* CAP_SETFCAP */
 
 typedef struct MixObjRequest {
     uint32_t op;                     /* OBJ_* (or FILE_*, DEV_*) */
@@ -71,7 +73,8 @@ MIX_ASSERT(sizeof(MixObjRequest) <= 256 && sizeof(MixObjReply) <= 256, "fit the 
 #define OBJ_SEGMENT 15u  /* key, flags PROT_*: segment to map         segment; -ENODEV where it cannot be mapped */
 #define OBJ_PATH 16u     /* key, arg[0..1] = root key                 body = absolute path without NUL; " (deleted)" appended when unlinked */
 #define OBJ_DUP 17u      /* key: one more reference, as of OPEN (cwd of a forked process) */
-#define OBJ_XATTR 18u    /* reserved: -EOPNOTSUPP */
+#define OBJ_XATTR 18u    /* key, flags MIX_XATTR_*, size = room (0: only how much it is); body in: name NUL value, nothing for LIST;
+                            body out = value, or names each with a NUL; diag = its size. -EOPNOTSUPP where there are none */
 
 #define MIX_ATTR_MODE 1u
 #define MIX_ATTR_UID 2u
@@ -79,6 +82,14 @@ MIX_ASSERT(sizeof(MixObjRequest) <= 256 && sizeof(MixObjReply) <= 256, "fit the 
 #define MIX_ATTR_ATIME 8u
 #define MIX_ATTR_MTIME 16u
 typedef struct MixTimes { int64_t atimeSec, atimeNsec, mtimeSec, mtimeNsec; } MixTimes; /* nsec as utimensat: UTIME_NOW, UTIME_OMIT */
+
+#define MIX_XATTR_GET 1u
+#define MIX_XATTR_SET 2u
+#define MIX_XATTR_LIST 3u
+#define MIX_XATTR_REMOVE 4u
+#define MIX_XATTR_OPERATION 7u   /* mask of the four above */
+#define MIX_XATTR_CREATE 8u      /* SET: it must not be there */
+#define MIX_XATTR_REPLACE 16u    /* SET: it must be there */
 
 #define MIX_LOCK_SHARED 1u
 #define MIX_LOCK_EXCLUSIVE 2u

@@ -189,6 +189,12 @@ static void signals(void) {
     __asm__ volatile("sub $128, %%rsp\n mov $110, %%edi\n pushf\n orl $0x100, (%%rsp)\n popf\n call steppedToo\n pushf\n andl $~0x100, (%%rsp)\n popf\n add $128, %%rsp"
                      : "=a"(result) : : "rdi", "rcx", "r11", "memory", "cc");
     CHECK("and from a register", good && result == parent);
+    for (int i = 0; i < HOT; i++) good &= syscall(SYS_getppid) == parent;
+    action.sa_sigaction = stepping;
+    long (*library)(long, ...) = syscall;
+    __asm__ volatile("sub $128, %%rsp\n mov $110, %%edi\n pushf\n orl $0x100, (%%rsp)\n popf\n call *%1\n pushf\n andl $~0x100, (%%rsp)\n popf\n add $128, %%rsp"
+                     : "=a"(result) : "r"(library) : "rdi", "rsi", "rdx", "rcx", "r8", "r9", "r10", "r11", "memory", "cc");
+    CHECK("and in the library", good && result == parent);
     say("%d steps", steps);
 }
 

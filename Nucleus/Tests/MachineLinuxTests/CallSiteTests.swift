@@ -22,6 +22,16 @@ import Testing
 
     @Test func anotherNumberInEaxIsNoLoadOfIt() { #expect(shape([0xc3] + load, [], 39) == nil) }
 
+    @Test func theFunctionOfTheLibraryIsKnown() {
+        let moves: [UInt8] = [
+            0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d, 0x89, 0xc8,
+            0x4c, 0x8b, 0x4c, 0x24, 0x08,
+        ]
+        #expect(shape(moves, back) == .argument)
+        #expect(shape([0x90] + moves, back) == .argument)
+        #expect(shape(Array(moves.dropFirst()), back) == nil)
+    }
+
     @Test func whatIsBehindTheReturnIsFree() {
         #expect(shape([0x90, 0x90, 0x90, 0x90, 0x31, 0xc0], back + filler, 0) == .padding(9))
         #expect(shape([], [0xc3] + [UInt8](repeating: 0xcc, count: 5), 0) == .padding(1))
@@ -62,7 +72,7 @@ import Testing
 
     @Test func trampolinesAreWhatTheGateExpects() {
         var page = TrampolinePage(0x4040_1000)
-        let first = page.add(0x40_1006, 110), second = page.add(0x40_2000, nil)
+        let first = page.add(0x40_1006, load), second = page.add(0x40_2000, Trampoline.nop)
         #expect(first.address == 0x4040_1040 && second.address == 0x4040_1080)
         #expect(first.code.count == 40 && second.code.count == 40)
         #expect(first.code[..<5] == load[...])

@@ -16,9 +16,10 @@ final class GuestThread: @unchecked Sendable {
         case dead = 4
     }
 
-    /// Held by the slot while the thread lives in it (`occupy`); the pool holds it while it serves the thread.
-    unowned let thread: Thread
-    unowned let guests: LinuxGuests
+    /// Held by the slot while the thread lives in it (`occupy`); the pool holds it while it serves the thread. Whoever
+    /// keeps a guest thread beyond that keeps its thread too. unsafe: a trap looks here a dozen times.
+    unowned(unsafe) let thread: Thread
+    unowned(unsafe) let guests: LinuxGuests  // outlives its guests
     var process: GuestProcess
     var hostTid: Int32 = 0 {
         didSet {

@@ -7,7 +7,7 @@ import Synchronization
 /// UNIX actors on Linux x86-64: one host process each, cloned from the zygote, trapped by its stub.
 public final class LinuxGuests: @unchecked Sendable {
     // Sendable: constants, atomics and locked state.
-    unowned let site: Site
+    unowned(unsafe) let site: Site  // it owns this, and stops it first
     let areas: AreaTable
     let policy: WaitPolicy
     let control: UnsafeMutablePointer<mb_control>

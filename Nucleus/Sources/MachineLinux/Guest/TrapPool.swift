@@ -10,7 +10,9 @@ import Synchronization
 /// follower take over, so an unblocked trap never costs a thread switch and a blocked one never stops the site.
 final class TrapPool: @unchecked Sendable {
     // Sendable: all state is atomic or locked.
-    private unowned let guests: LinuxGuests
+    // unsafe: it owns the pool, and stops it before it goes (`LinuxGuests.stop`). Each poll would count references.
+    private unowned(unsafe) let guests: LinuxGuests
+    private unowned(unsafe) let areas: AreaTable
     private let leading = Atomic<Bool>(false)
     /// Followers wait while this does not change.
     private let turn = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
@@ -25,6 +27,7 @@ final class TrapPool: @unchecked Sendable {
 
     init(_ guests: LinuxGuests) {
         self.guests = guests
+        areas = guests.areas
         turn.initialize(to: 0)
     }
 
@@ -33,7 +36,7 @@ final class TrapPool: @unchecked Sendable {
     /// What a pool thread is doing; lives on its stack.
     final class Server: @unchecked Sendable {
         // Sendable: what others ask for is constant or atomic; the rest is its own thread's.
-        unowned let pool: TrapPool
+        unowned(unsafe) let pool: TrapPool  // which waits for its servers (`stop`)
         var leads = false
         var serving: GuestThread?
         /// Held with it: the thread itself lives only as long as its slot.
@@ -180,7 +183,6 @@ final class TrapPool: @unchecked Sendable {
     /// Serves every mailbox with a new post; false if there was none. `only`: just looks.
     private func scan(_ server: Server, only: Bool = false) -> Bool {
         if retiredAny.load(ordering: .acquiring) { reclaim() }
-        let areas = guests.areas
         let high = areas.high.load(ordering: .relaxed)
         var found = false
         var slot = 0

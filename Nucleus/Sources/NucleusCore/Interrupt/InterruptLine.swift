@@ -10,7 +10,7 @@ final class InterruptLine: WorkItem, @unchecked Sendable {
     private static let turn = 64
 
     let number: UInt32
-    private unowned let site: Site
+    private unowned(unsafe) let site: Site  // it owns its lines
     private let word = Atomic<UInt32>(0)
     private let scheduled = Atomic<Bool>(false)
     private let list = Mutex<[InterruptHandler]>([])

@@ -5,14 +5,18 @@ import NucleusCore
 enum CallSite: Equatable {
     /// `mov $number,%eax` before it becomes a jump; the instruction stays, so that a jump straight to it traps as ever.
     case load(UInt32)
+    /// The C library's syscall(): its last argument's load does, and happens in the trampoline.
+    case argument
     /// The instruction becomes a two-byte jump to padding behind the end of its function, this far from its own end.
     case padding(Int)
 
-    /// `before`: the six bytes in front of the instruction, fewer if there is no more text. `behind`: what follows it.
+    /// `before`: 23 bytes in front of the instruction, fewer if there is no more text. `behind`: what follows it.
     /// `number`: what was in eax at the trap. nil: it stays as it is.
     init?(before: ArraySlice<UInt8>, behind: ArraySlice<UInt8>, number: UInt32) {
         if Self.loads(number, before) {
             self = .load(number)
+        } else if before.suffix(23).elementsEqual(Self.moves + Trampoline.loadArgument) {
+            self = .argument
         } else if let padding = Self.padding(behind) {
             self = .padding(padding)
         } else {
@@ -20,10 +24,25 @@ enum CallSite: Equatable {
         }
     }
 
+    /// What its trampoline begins with.
+    var first: [UInt8] {
+        switch self {
+        case .load(let number): Trampoline.load(number)
+        case .argument: Trampoline.loadArgument
+        case .padding: Trampoline.nop
+        }
+    }
+
     private static let prefixes: [UInt8] = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]
+
+    /// The arguments of syscall(2) to where the call wants them.
+    private static let moves: [UInt8] = [
+        0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d, 0x89, 0xc8,
+    ]
 
     /// Really this instruction: no prefix before it makes it another one, and it loads what was there.
     private static func loads(_ number: UInt32, _ before: ArraySlice<UInt8>) -> Bool {
+        let before = before.suffix(6)
         guard before.count == 6, let first = before.first, first & 0xf0 != 0x40, !prefixes.contains(first) else {
             return false
         }

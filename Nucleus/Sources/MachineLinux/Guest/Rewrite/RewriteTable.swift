@@ -89,7 +89,7 @@ final class RewriteTable: Sendable {
     func put(_ call: VmAddr, _ edits: [Edit], _ trampoline: Trampoline) {
         state.withLock { state in
             state.sites[call] = .rewritten(edits, trampoline)
-            if trampoline.number == nil, let jump = edits.first { state.padding[jump.address] = trampoline }
+            if !trampoline.isLoad, let jump = edits.first { state.padding[jump.address] = trampoline }
         }
     }
 

@@ -26,8 +26,7 @@ extension LinuxGuests {
         guard let others = stopOthers(than: guest, within: 2_000_000) else { return }
         defer { letGo(others) }
         guard let page = page(near: call, guest, space, pid) else { return table.put(call, .refused) }
-        let number: UInt32? = if case .load(let number) = shape { number } else { nil }
-        let trampoline = table.state.withLock { state in state.pages[page].add(call, number) }
+        let trampoline = table.state.withLock { state in state.pages[page].add(call, shape.first) }
         guard let edits = edits(shape, call, trampoline, pid), writeText(trampoline.code, pid, trampoline.address)
         else {
             return table.put(call, .refused)
@@ -43,9 +42,9 @@ extension LinuxGuests {
         _ shape: CallSite, _ call: VmAddr, _ trampoline: Trampoline, _ pid: Int32
     ) -> [RewriteTable.Edit]? {
         switch shape {
-        case .load(let number):
+        case .load, .argument:
             let jump = Trampoline.jump(from: call - 5, to: trampoline.address)
-            return [RewriteTable.Edit(address: call - 5, before: Trampoline.load(number), after: jump)]
+            return [RewriteTable.Edit(address: call - 5, before: trampoline.first, after: jump)]
         case .padding(let distance):
             let padding = call + 2 + UInt64(distance)
             guard let before = readText(5, pid, padding) else { return nil }
@@ -64,7 +63,7 @@ extension LinuxGuests {
         guard region.isPrivate, region.segment != nil, region.segment?.local == nil, region.opaque != Region.vdso,
             region.options & access == K_READABLE | K_EXECUTABLE, call + 2 <= region.end
         else { return nil }
-        let start = max(region.start, call - 6), end = min(region.end, call + 2 + 160)
+        let start = max(region.start, call < 23 ? 0 : call - 23), end = min(region.end, call + 2 + 160)
         guard let text = readText(Int(end - start), pid, start) else { return nil }
         let at = Int(call - start)
         guard text[at] == 0x0f, text[at + 1] == 0x05 else { return nil }
@@ -124,13 +123,19 @@ extension LinuxGuests {
         guard rewrites, guest.frame != 0, let space = space(guest.thread.actor),
             let trampoline = space.rewriting.trampoline(at: guest.request.rip)
         else { return true }
-        let words = registers(guest)
-        if let number = trampoline.number {
-            words[13] = UInt64(number)  // rax
-        } else if guest.request.kind == UInt32(KIND_FAULT), guest.request.signo == SIGTRAP {
-            // Its syscall instruction is a jump: it takes the trampoline's.
+        let words = registers(guest), rip = guest.request.rip
+        let steps = guest.request.kind == UInt32(KIND_FAULT) && guest.request.signo == SIGTRAP
+        if !trampoline.isLoad, steps {
+            // The program's syscall instruction is a jump: it takes the trampoline's.
             words[16] = trampoline.address + Trampoline.ownCall
             return false
+        }
+        if trampoline.isLoad, rip == trampoline.address {
+            // Not loaded yet.
+            if steps { return false }
+            words[16] = trampoline.call - 5
+            guest.request.rip = trampoline.call - 5
+            return true
         }
         words[16] = trampoline.call  // rip
         if guest.request.address == guest.request.rip { guest.request.address = trampoline.call }

@@ -11,13 +11,13 @@ struct Trampoline: Sendable, Equatable {
     let address: VmAddr
     /// The syscall instruction it stands for.
     let call: VmAddr
-    /// What it loads; nil: eax is as it was at the instruction.
-    let number: UInt32?
+    /// Its first instruction, five bytes: the one that made room for the jump to it, or a nop.
+    let first: [UInt8]
 
     var page: VmAddr { address & ~4095 }
 
     var code: [UInt8] {
-        var code = number.map { Self.load($0) } ?? [0x0f, 0x1f, 0x44, 0x00, 0x00]  // a nop as long
+        var code = first
         code += [0x4c, 0x8d, 0x1d] + Self.displacement(from: address + 12, to: address)  // lea address(%rip),%r11
         code += [0xff, 0x25] + Self.displacement(from: address + 18, to: page)  // jmp *page(%rip)
         code += [0x0f, 0x05]
@@ -32,6 +32,12 @@ struct Trampoline: Sendable, Equatable {
 
     /// mov $number,%eax
     static func load(_ number: UInt32) -> [UInt8] { [0xb8] + bytes(UInt64(number), 4) }
+
+    /// mov 8(%rsp),%r9
+    static let loadArgument: [UInt8] = [0x4c, 0x8b, 0x4c, 0x24, 0x08]
+    static let nop: [UInt8] = [0x0f, 0x1f, 0x44, 0x00, 0x00]
+    /// Whether the syscall instruction is still there.
+    var isLoad: Bool { first != Self.nop }
 
     static func bytes(_ word: UInt64, _ count: UInt64) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
@@ -61,9 +67,9 @@ struct TrampolinePage: Sendable {
         return slot >= 0 && slot < trampolines.count ? trampolines[slot] : nil
     }
 
-    mutating func add(_ call: VmAddr, _ number: UInt32?) -> Trampoline {
+    mutating func add(_ call: VmAddr, _ first: [UInt8]) -> Trampoline {
         let address = start + UInt64(trampolines.count + 1) * Trampoline.size
-        trampolines.append(Trampoline(address: address, call: call, number: number))
+        trampolines.append(Trampoline(address: address, call: call, first: first))
         return trampolines[trampolines.count - 1]
     }
 }

@@ -13,6 +13,8 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
     let host: DriverHost
     let life: HostLife
     private var inside = 0
+    /// Threads that do what came up `later`.
+    private var settling = 0
     private var isRestarting = false
     /// Where a read's data goes, by request.
     private var reads: [UInt64: UnsafeMutableRawBufferPointer] = [:]
@@ -48,11 +50,24 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
         let result = body(own, nil, &fault)
         let work = lock.with { () -> [() -> Void] in
             inside -= 1
-            defer { later = [] }
-            return later
+            return lockedTakeLater()
         }
-        for item in work { item() }
+        carryOut(work)
         return result
+    }
+
+    /// What came up and nobody does yet; who takes it carries it out. With the lock held.
+    private func lockedTakeLater() -> [() -> Void] {
+        guard !later.isEmpty else { return [] }
+        defer { later = [] }
+        settling += 1
+        return later
+    }
+
+    private func carryOut(_ work: [() -> Void]) {
+        guard !work.isEmpty else { return }
+        for item in work { item() }
+        lock.with { settling -= 1 }
     }
 
     /// With the lock held.
@@ -62,12 +77,11 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
     func settle() {
         let work = lock.with { () -> [() -> Void] in
             guard inside == 0 else { return [] }
-            defer { later = [] }
-            return later
+            return lockedTakeLater()
         }
         guard !work.isEmpty else { return }
         nonisolated(unsafe) let items = work  // run once, on the thread of timeouts
-        _ = server.timeouts.set(server.newHandle(), at: monotonicNow()) { for item in items { item() } }
+        if !server.timeouts.set(server.newHandle(), at: monotonicNow(), { [self] in carryOut(items) }) { carryOut(work) }
     }
 
     override func barrier() {
@@ -125,15 +139,20 @@ final class HostedInstance: DriverInstance, @unchecked Sendable {
 
     override func stop() -> Int32 {
         if state == "ok" {
-            let outcome = ask(HOSTED_STOP)
-            if !outcome.isDead, outcome.result < 0 { return outcome.result }
+            // As one inside: what it gives back is done here, and not some time later on the thread of timeouts.
+            var isDead = false
+            let result = call { _, _, _ in
+                let outcome = ask(HOSTED_STOP)
+                isDead = outcome.isDead
+                return outcome.result
+            }
+            if !isDead, result < 0 { return result }
         }
         reclaim("left behind", quietly: false)
         release()
-        for work in lock.with({ () -> [() -> Void] in
-            defer { later = [] }
-            return later
-        }) { work() }
+        carryOut(lock.with { lockedTakeLater() })
+        // Its lines and names are free when this returns: it may be loaded again at once.
+        for _ in 0..<HostLife.patience where lock.with({ settling > 0 }) { server.nucleus.threadDelay(1) }
         return DRV_OK
     }
 

@@ -149,7 +149,12 @@ extension HostLife {
 private let hostedInterrupt: @convention(c) (UnsafeMutableRawPointer?) -> Int32 = { cookie in
     guard let cookie else { return BUS_INTR_UNCLAIMED }
     return Unmanaged<HostedHandler>.fromOpaque(cookie)._withUnsafeGuaranteedRef { handler in
-        handler.instance.ask(HOSTED_INTERRUPT, handler.name).result == BUS_INTR_CLAIMED
-            ? BUS_INTR_CLAIMED : BUS_INTR_UNCLAIMED
+        let outcome = handler.instance.ask(HOSTED_INTERRUPT, handler.name)
+        if outcome.isDead {
+            // Until its death has been noticed nobody else would quiet the device, and the line would be given up.
+            handler.instance.device?.reset()
+            return BUS_INTR_CLAIMED
+        }
+        return outcome.result == BUS_INTR_CLAIMED ? BUS_INTR_CLAIMED : BUS_INTR_UNCLAIMED
     }
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from driverlib import OBJECTS, TORTURE, Shell, build_torture, devices
 from sitelib import SCRATCH, check, finish, until
 
-WARM, CYCLES = 300, 1000
+WARM, CYCLES = 1000, 1000
 BUS = devices(("disk0", "virtio-blk", {"image": "disk.img"}), ("rng0", "virtio-rng", {}), ("ttyS0", "uart16550", {}), ("clock", "rtc", {}),
               ("teach", "edu", {}))
 
@@ -56,11 +56,17 @@ def torture(shell, objects):
 
 
 def holdings(shell):
-    """What the drivers' home has: mappings of torture's objects, all mappings, descriptors, KiB in memory."""
+    """What the drivers' home has: mappings of torture's objects, all mappings, descriptors, KiB in memory. Its lanes do not count:
+    each is touched as far as a message once filled it, and stays so."""
     process = Path(f"/proc/{shell.home()}")
     text = (process / "maps").read_text()
-    resident = re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())[1]
-    return text.count("/torture/"), len(text.splitlines()), len(os.listdir(process / "fd")), int(resident)
+    resident, lane = 0, False
+    for line in (process / "smaps").read_text().splitlines():
+        if re.match("[0-9a-f]+-", line):
+            lane = "memfd:lane" in line
+        elif line.startswith("Rss:") and not lane:
+            resident += int(line.split()[1])
+    return text.count("/torture/"), len(text.splitlines()), len(os.listdir(process / "fd")), resident
 
 
 def cycles(shell, count):
@@ -140,8 +146,8 @@ for privilege in ("supervisor", "user"):
     said, before = cycles(shell, WARM), holdings(shell)
     said, after = said or cycles(shell, CYCLES), holdings(shell)
     check(f"{CYCLES} times loaded and unloaded under I/O: memory, mappings and descriptors are as before", not said and after[0] == 0
-          # Memory moves by what the cache has under way, in steps: 7 MiB in 3,000 cycles was the most.
-          and after[1] <= before[1] + 12 and after[2] <= before[2] + 2 and after[3] <= before[3] + 8192, (said, before, after))
+          # Memory moves by what the allocator keeps for threads that come and go; after some thousand cycles it stands still.
+          and after[1] <= before[1] + 12 and after[2] <= before[2] + 2 and after[3] <= before[3] + 4096, (said, before, after))
     said = shell("touch /tmp/enough; wait; cat /tmp/log")
     check("and the I/O was well", said == "all over\n== 0", said)
     check("one that refuses to go", "refuses with -3" in (shell.chorus("load", f"{objects}/busy.so") + (said := shell.chorus("unload", "torture"))), said)

@@ -119,6 +119,61 @@ static void stacks(void) {
     CHECK("far below there is nothing", faultAt(below, 1) == SEGV_MAPERR);
 }
 
+/* What RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK say to brk and to mappings. */
+static long sizeNow(void) {
+    char text[100] = {0};
+    int fd = open("/proc/self/statm", O_RDONLY);
+    read(fd, text, sizeof text - 1);
+    close(fd);
+    return atol(text) * 4096;
+}
+static char *breakAt(char *address) { return (char *)syscall(SYS_brk, address); }
+static void limits(void) {
+    char *page = map(4096, PROT_READ | PROT_WRITE);
+    pid_t pid = fork();
+    if (pid == 0) {
+        failures = 0;
+        char *start = breakAt(0);
+        rlim_t all = (rlim_t)sizeNow() + (4 << 20);
+        setrlimit(RLIMIT_AS, &(struct rlimit){all, all});
+        CHECK("the break within RLIMIT_AS", breakAt(start + (1 << 20)) == start + (1 << 20));
+        CHECK("not beyond it", breakAt(start + (16 << 20)) == start + (1 << 20));
+        ERROR("nor a mapping", (long)mmap(0, 16 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+        ERROR("nor one that grows", (long)mremap(page, 4096, 16 << 20, MREMAP_MAYMOVE), ENOMEM);
+        char *room = map(2 << 20, PROT_NONE);
+        CHECK("a mapping within it", room != MAP_FAILED);
+        CHECK("which counts for the break", breakAt(start + (3 << 20)) == start + (1 << 20));
+        munmap(room, 2 << 20);
+        CHECK("until it is gone", breakAt(start + (3 << 20)) == start + (3 << 20));
+        CHECK("and down again", breakAt(start) == start);
+        _exit(failures);
+    }
+    CHECK("RLIMIT_AS", endOf(pid) == 0);
+    pid = fork();
+    if (pid == 0) {
+        failures = 0;
+        char *start = breakAt(0), *room = map(1 << 20, PROT_READ);
+        setrlimit(RLIMIT_DATA, &(struct rlimit){4096, 4096});
+        CHECK("no break beyond RLIMIT_DATA", breakAt(start + (1 << 20)) == start);
+        ERROR("no memory of its own", (long)mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+        ERROR("none that becomes it", mprotect(room, 1 << 20, PROT_READ | PROT_WRITE), ENOMEM);
+        CHECK("but to read", map(1 << 20, PROT_READ) != MAP_FAILED);
+        CHECK("and shared", mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+        _exit(failures);
+    }
+    CHECK("RLIMIT_DATA", endOf(pid) == 0);
+    pid = fork();
+    if (pid == 0) {
+        failures = 0;
+        char *start = breakAt(0);
+        setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){256 << 20, 256 << 20});
+        CHECK("mlockall", mlockall(MCL_FUTURE) == 0 && breakAt(start + 8192) == start + 8192);
+        ERROR("the break is locked", madvise((char *)(((long)start + 4095) & -4096), 4096, MADV_DONTNEED), EINVAL);
+        _exit(failures);
+    }
+    CHECK("MCL_FUTURE", endOf(pid) == 0);
+}
+
 /* One byte pattern through a pipe and a file, for sizes around every boundary, at odd addresses. */
 static void copies(void) {
     static const size_t sizes[] = {1, 7, 63, 64, 65, 511, 4095, 4096, 4097, 8191, 65535, 65536, 65537, 1 << 20, (1 << 20) + 13, 9 << 20};
@@ -207,6 +262,7 @@ int main(void) {
     mapping();
     remapping();
     stacks();
+    limits();
     copies();
     sharing();
     return finish();

@@ -40,7 +40,8 @@ enum MemoryCalls {
             if newTop > oldTop {
                 // One page stays free in front of whatever comes next.
                 guard space.map.isFree(oldTop, newTop + AddressSpace.page),
-                    newTop - space.breakStart <= call.process.limits[.data].soft
+                    newTop - space.breakStart <= call.process.limits[.data].soft,
+                    mayGrow(call.process, by: newTop - oldTop)
                 else { return .done(value: old) }
                 var actor = call.process.actor
                 var region = KnRgnDesc()
@@ -48,7 +49,9 @@ enum MemoryCalls {
                 region.size = newTop - oldTop
                 region.options = K_READABLE | K_WRITABLE | K_FILLZERO
                 guard call.nucleus.rgnAllocate(&actor, &region) >= 0 else { return .done(value: old) }
-                space.map.insert(MappedArea(start: oldTop, end: newTop, protection: 3, label: .heap))
+                var area = MappedArea(start: oldTop, end: newTop, protection: 3, label: .heap)
+                area.traits.isLocked = space.locksFuture
+                space.map.insert(area)
             } else if newTop < oldTop {
                 guard free(call, newTop, oldTop) >= 0 else { return .done(value: old) }
                 space.map.remove(newTop, oldTop)
@@ -56,6 +59,17 @@ enum MemoryCalls {
             space.breakEnd = wanted
             return .done(value: wanted)
         }
+    }
+
+    /// Whether private memory may become more: RLIMIT_AS, RLIMIT_DATA, and RLIMIT_MEMLOCK after mlockall(2).
+    private static func mayGrow(_ process: Process, by more: UInt64) -> Bool {
+        let (space, limits) = (process.memory, process.limits)
+        guard space.map.total &+ more <= limits[.addressSpace].soft, space.map.data &+ more <= limits[.data].soft else {
+            return false
+        }
+        guard space.locksFuture else { return true }
+        guard let room = try? LockCalls.room(process) else { return false }
+        return space.map.locked &+ more <= room
     }
 
     static func free(_ call: Call, _ start: UInt64, _ end: UInt64) -> Int32 {
@@ -108,6 +122,12 @@ enum MemoryCalls {
             for area in areas where area.isShared && protection & 2 != 0 {
                 if let file = area.file as? any MappedFile, !file.isWritable { throw .EACCES }
             }
+            if protection & 2 != 0 {
+                let more = areas.reduce(UInt64(0)) {
+                    $1.isShared || $1.protection & 2 != 0 || $1.label == .stack ? $0 : $0 + ($1.end - $1.start)
+                }
+                guard more == 0 || space.map.data &+ more <= call.process.limits[.data].soft else { throw .ENOMEM }
+            }
             var actor = call.process.actor
             var region = KnRgnDesc()
             region.startAddr = start
@@ -138,14 +158,17 @@ enum MemoryCalls {
         guard flags & ~7 == 0, flags & 5 != 5 else { throw .EINVAL }
         let (start, end) = try range(call[0], call[1])
         let space = call.process.memory
+        var hasHole = false
         let files = try space.lock.withLock { () throws(Errno) -> [any MappedFile] in
-            guard space.map.covers(start, end) else { throw .ENOMEM }
             if flags & MS_INVALIDATE != 0, space.map.areas(in: start, end).contains(where: \.traits.isLocked) {
                 throw .EBUSY
             }
+            hasHole = !space.map.covers(start, end)
             return space.map.areas(in: start, end).compactMap { $0.isShared ? $0.file as? any MappedFile : nil }
         }
         if flags & MS_SYNC != 0 { for file in files { try file.synchronize() } }
+        // Holes are skipped, and told of at the end.
+        if hasHole { throw .ENOMEM }
         return .zero
     }
 

@@ -69,8 +69,16 @@ void memoryStep(void) {
         break;
     }
     case 7: case 8: case 9: note("touch %lx: %d", (long)(at - FIELD), touch(at + ONE_OF(0, 1, 4095), (int)pick(2), (unsigned char)pick(256))); break;
-    case 10: note("msync %ld", CALL(SYS_msync, at, size, ONE_OF(MS_SYNC, MS_ASYNC, MS_SYNC | MS_ASYNC, MS_INVALIDATE, 99))); break;
-    case 11: note("madvise %ld", CALL(SYS_madvise, at, size, ONE_OF(MADV_NORMAL, MADV_DONTNEED, MADV_WILLNEED, MADV_RANDOM, 9999, MADV_DONTFORK, MADV_DOFORK, 18, 19))); break;
+    case 10: {
+        long flags = ONE_OF(MS_SYNC, MS_ASYNC, MS_SYNC | MS_ASYNC, MS_INVALIDATE, 99);
+        note("msync %lx %zx %ld: %ld", (long)(at - FIELD), size, flags, CALL(SYS_msync, at, size, flags));
+        break;
+    }
+    case 11: {
+        long advice = ONE_OF(MADV_NORMAL, MADV_DONTNEED, MADV_WILLNEED, MADV_RANDOM, 9999, MADV_DONTFORK, MADV_DOFORK, 18, 19);
+        note("madvise %lx %zx %ld: %ld", (long)(at - FIELD), size, advice, CALL(SYS_madvise, at, size, advice));
+        break;
+    }
     case 12: filesStep(); break;
     case 14: note("mlock %lx %zx: %ld", (long)(at - FIELD), size, CALL(SYS_mlock, at + ONE_OF(0, 0, 7), size)); break;
     case 15: note("munlock %lx %zx: %ld", (long)(at - FIELD), size, CALL(SYS_munlock, at, size)); break;
@@ -90,7 +98,8 @@ void memoryStep(void) {
         if (r == -EFAULT) CALL(SYS_lseek, fd, 0L, SEEK_SET); /* how far the position has moved is each system's own */
         fd = descriptor();
         CALL(SYS_lseek, fd, 0L, SEEK_SET);
-        r = CALL(SYS_write, fd, at, plainFile(fd) ? ONE_OF(1, 100, 5000) : 8L);
+        r = CALL(SYS_write, fd, at, plainFile(fd) ? ONE_OF(1, 100, 4096) : 8L);
+        /* Within a page: behind it may lie this very file, which the first page makes longer. */
         note("write from %lx: %ld", (long)(at - FIELD), r);
         r = CALL(SYS_stat, ".", at);
         note("stat into: %ld", r);

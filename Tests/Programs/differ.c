@@ -1,5 +1,6 @@
-/* differ FIRST COUNT [ROOM]: generated sequences of system calls, one line a seed: a hash over every result and all state that
- * a program can see. The same lines must come out natively and on a site. `differ SEED 1 -v` shows each step of one. */
+/* differ FIRST COUNT [-v]: generated sequences of system calls, one line a seed: a hash over every result and all state that
+ * a program can see. The same lines must come out natively and on a site; -v shows each step. `differ corpus` runs what once
+ * was different. */
 #include "differ.h"
 #include "differ-names.h"
 #include "differ-files.h"
@@ -8,8 +9,9 @@
 #include "differ-signals.h"
 #include "differ-processes.h"
 #include "differ-ipc.h"
+#include "differ-corpus.h"
 
-#define STEPS 60
+#define STEPS 24
 
 int verbose;
 static uint64_t state, hash;
@@ -71,8 +73,29 @@ static void sequence(uint64_t seed) {
     say("%llu %016llx", (unsigned long long)seed, (unsigned long long)hash);
 }
 
-/* Every sequence starts in an empty folder, with three descriptors and the default signals, in a process of its own. */
-static void isolated(uint64_t seed) {
+static void oneOfCorpus(uint64_t which) {
+    hash = 0xcbf29ce484222325ull;
+    umask(022);
+    corpus[which]();
+    say("corpus %llu %016llx", (unsigned long long)which, (unsigned long long)hash);
+}
+
+/* All below a folder, which may have forbidden itself. */
+static void clear(int above, const char *name) {
+    if (unlinkat(above, name, 0) == 0 || errno == ENOENT) return;
+    fchmodat(above, name, 0700, 0);
+    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (folder) {
+        for (struct dirent *entry; (entry = readdir(folder));)
+            if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) clear(fd, entry->d_name);
+        closedir(folder);
+    }
+    unlinkat(above, name, AT_REMOVEDIR);
+}
+
+/* Everything starts in an empty folder, with three descriptors and the default signals, in a process of its own. */
+static void isolated(void (*body)(uint64_t), uint64_t seed) {
     char folder[32];
     snprintf(folder, sizeof folder, "s%llu", (unsigned long long)seed);
     pid_t pid = fork();
@@ -81,22 +104,23 @@ static void isolated(uint64_t seed) {
         for (int fd = 3; fd < 64; fd++) close(fd);
         alarm(60);
         signal(SIGPIPE, SIG_IGN);
-        sequence(seed);
+        body(seed);
         _exit(0);
     }
     int end = endOf(pid);
     if (end != 0) say("%llu ended with %d", (unsigned long long)seed, end);
-    if (fork() == 0) {
-        execl("/bin/busybox", "busybox", "rm", "-rf", folder, NULL);
-        _exit(97);
-    }
-    wait(NULL);
+    clear(AT_FDCWD, folder);
 }
 
 int main(int count, char **words) {
+    if (count > 1 && strcmp(words[1], "corpus") == 0) {
+        verbose = count > 2;
+        for (uint64_t i = 0; i < sizeof corpus / sizeof corpus[0]; i++) isolated(oneOfCorpus, i);
+        return 0;
+    }
     if (count < 3) return 2;
     uint64_t first = strtoull(words[1], NULL, 0), many = strtoull(words[2], NULL, 0);
     verbose = count > 3;
-    for (uint64_t seed = first; seed < first + many; seed++) isolated(seed);
+    for (uint64_t seed = first; seed < first + many; seed++) isolated(sequence, seed);
     return 0;
 }

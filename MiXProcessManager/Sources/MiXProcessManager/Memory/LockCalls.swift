@@ -28,14 +28,16 @@ enum LockCalls {
         let room = try room(call.process)
         let (start, end) = try MemoryCalls.range(
             call[0] & ~(AddressSpace.page - 1), call[1] &+ call[0] % AddressSpace.page)
+        if start == end { return .zero }
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
             let already = space.map.areas(in: start, end).reduce(UInt64(0)) {
                 $1.traits.isLocked ? $0 + ($1.end - $1.start) : $0
             }
             guard space.map.locked - already + (end - start) <= room else { throw .ENOMEM }
+            // What lies in front of a hole is locked all the same.
+            space.map.mark(start, space.map.coveredEnd(start, end)) { $0.isLocked = true }
             guard space.map.covers(start, end) else { throw .ENOMEM }
-            space.map.mark(start, end) { $0.isLocked = true }
             // Locked, but there is nothing that could be brought in.
             guard space.map.areas(in: start, end).allSatisfy({ isThere(call, $0) }) else { throw .ENOMEM }
         }
@@ -56,8 +58,8 @@ enum LockCalls {
             call[0] & ~(AddressSpace.page - 1), call[1] &+ call[0] % AddressSpace.page)
         let space = call.process.memory
         try space.lock.withLock { () throws(Errno) in
+            space.map.mark(start, space.map.coveredEnd(start, end)) { $0.isLocked = false }
             guard space.map.covers(start, end) else { throw .ENOMEM }
-            space.map.mark(start, end) { $0.isLocked = false }
         }
         return .zero
     }

@@ -23,6 +23,7 @@ extension MemoryCalls {
         if oldSize == 0 { return .done(value: try again(call, old, size, flags & isFixed != 0 ? call[4] : nil)) }
         let space = call.process.memory
         var dropped: [MappedArea] = []
+        var left: MapRequest?
         let address = try space.lock.withLock { () throws(Errno) -> UInt64 in
             guard let area = space.map.area(at: old) else { throw .EFAULT }
             guard !space.map.hasSealed(old, old + oldSize) else { throw .EPERM }
@@ -40,8 +41,12 @@ extension MemoryCalls {
                 }
             }
             guard area.end - old >= oldSize else { throw .EFAULT }
-            // What is shared or a file's stays where it is, with what it shows.
-            if flags & keepsOld != 0 { guard area.file == nil, !area.isShared else { throw .EINVAL } }
+            if flags & keepsOld != 0, area.file != nil {
+                guard let file = area.file as? any MappedFile else { throw .EINVAL }
+                left = MapRequest(
+                    hint: old, size: oldSize, flags: fixed, protection: area.protection, isShared: area.isShared,
+                    file: file, offset: area.offset + (old - area.start))
+            }
             if size > oldSize { try checkGrowth(call, area, size - oldSize) }
             let target: UInt64
             if flags & isFixed != 0 {
@@ -74,10 +79,12 @@ extension MemoryCalls {
             if area.file != nil { moved.offset = area.offset + (old - area.start) }
             space.map.remove(old, old + oldSize)
             space.map.insert(moved)
-            if flags & keepsOld != 0 { try fillAgain(call, area, old, oldSize) }
+            if flags & keepsOld != 0, left == nil { try fillAgain(call, area, old, oldSize) }
             return target
         }
         withExtendedLifetime(dropped) {}
+        // A file is mapped there once more, as nobody had touched it.
+        if let left { _ = try map(call, left) }
         return .done(value: address)
     }
 

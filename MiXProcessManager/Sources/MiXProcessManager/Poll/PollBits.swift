@@ -21,7 +21,7 @@ enum PollBits {
     static let writable: UInt32 = output | writeNormal
 
     // select(2)'s three sets (fs/select.c).
-    static let selectRead: UInt32 = readNormal | readBand | input | hangUp | error
-    static let selectWrite: UInt32 = writeNormal | writeBand | output | error
-    static let selectExcept: UInt32 = priority
+    static let selectRead: UInt32 = readNormal | readBand | input | hangUp | error | invalid
+    static let selectWrite: UInt32 = writeNormal | writeBand | output | error | invalid
+    static let selectExcept: UInt32 = priority | invalid
 }

@@ -72,8 +72,9 @@ enum SelectCalls {
             var mask: UInt32 = 0
             for index in 0..<3 where asked[index][fd] { mask |= wants[index] }
             if mask == 0 { continue }
-            guard let found = call.process.files.lookup(fd), !found.isPathOnly else { throw .EBADF }
-            let now = found.poll(mask, arm: arm && ready == 0)
+            guard let found = call.process.files.lookup(fd) else { throw .EBADF }
+            // Those of O_PATH are there, but cannot be asked: ready for everything, as poll(2)'s POLLNVAL.
+            let now = found.isPathOnly ? PollBits.invalid : found.poll(mask, arm: arm && ready == 0)
             for index in 0..<3 where asked[index][fd] && now & masks[index] != 0 {
                 answer[index][fd] = true
                 ready += 1

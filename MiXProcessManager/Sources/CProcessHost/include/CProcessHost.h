@@ -1,17 +1,28 @@
 /* What the Process Manager asks of its own host process and Swift cannot spell. */
 #ifndef CPROCESSHOST_H
 #define CPROCESSHOST_H
+#include <cpuid.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <unistd.h>
 
-static inline uint64_t pm_auxval(uint64_t type) { return getauxval(type); }
+/* As the kernel gave it: glibc's getauxval(AT_HWCAP) says something of its own on x86. */
+static inline uint64_t pm_auxval(uint64_t type) {
+    uint64_t pairs[64][2] = {{0}};
+    long size = prctl(0x41555856 /* PR_GET_AUXV, Linux 6.4 */, pairs, sizeof pairs, 0, 0);
+    for (long i = 0; i < 64 && (i + 1) * 16 <= size && pairs[i][0] != 0; i++)
+        if (pairs[i][0] == type) return pairs[i][1];
+    unsigned a, b, c, d;
+    if (type == 16 && __get_cpuid(1, &a, &b, &c, &d)) return d;
+    return getauxval(type);
+}
 
 /* Bytes of memory: total, free, buffers. */
 static inline void pm_memory(uint64_t *total, uint64_t *unused, uint64_t *buffers) {

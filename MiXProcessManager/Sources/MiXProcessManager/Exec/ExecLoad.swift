@@ -45,7 +45,8 @@ extension ProcessManager {
         _ = nucleus.sysRandom(&seed, 16)
         let stack = ExecStack.build(
             top: space.stackTop, arguments: plan.arguments, environment: plan.environment, path: plan.path,
-            random: seed, auxiliary: auxiliary(plan, process, space, bias: bias, interpreterBase: interpreterBase))
+            random: seed, auxiliary: auxiliary(plan, process, space, bias: bias, interpreterBase: interpreterBase),
+            hardware: pm_auxval(26))
         try check(
             nucleus.svCopyOut(task.thread, stack.bytes, stack.pointer, UInt32(stack.bytes.count), 0), memory: true)
         space.argumentsStart = stack.argumentsStart
@@ -121,7 +122,7 @@ extension ProcessManager {
             (9, plan.image.entry &+ bias),
             (11, UInt64(credentials.uid)), (12, UInt64(credentials.euid)),
             (13, UInt64(credentials.gid)), (14, UInt64(credentials.egid)),
-            (23, isSecure ? 1 : 0), (26, 0),
+            (23, isSecure ? 1 : 0),
         ]
         return vector
     }

@@ -9,10 +9,11 @@ struct ExecStack {
     var environmentEnd: UInt64
     var auxiliary: [UInt8]
 
-    /// `auxiliary` gets the values that are known only here: AT_RANDOM, AT_EXECFN, AT_PLATFORM.
+    /// `auxiliary` gets the values that are known only here: AT_RANDOM, AT_EXECFN, AT_PLATFORM; AT_HWCAP2
+    /// comes among them, as Linux has it.
     static func build(
         top: UInt64, arguments: [[UInt8]], environment: [[UInt8]], path: [UInt8], random: [UInt8],
-        auxiliary given: [(UInt64, UInt64)]
+        auxiliary given: [(UInt64, UInt64)], hardware: UInt64
     ) -> ExecStack {
         var strings: [UInt8] = []
         func add(_ text: [UInt8]) -> Int {
@@ -35,7 +36,9 @@ struct ExecStack {
 
         let base = (top - UInt64(strings.count)) & ~15
         let at = { (offset: Int) in base + UInt64(offset) }
-        let tail: [(UInt64, UInt64)] = [(25, at(randomAt)), (31, at(pathAt)), (15, at(platform)), (0, 0)]
+        let tail: [(UInt64, UInt64)] = [
+            (25, at(randomAt)), (26, hardware), (31, at(pathAt)), (15, at(platform)), (0, 0),
+        ]
         let vector = given + tail
         let words = 1 + arguments.count + 1 + environment.count + 1 + vector.count * 2
         let pointer = (base - UInt64(words) * 8) & ~15

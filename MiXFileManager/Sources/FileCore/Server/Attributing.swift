@@ -149,6 +149,7 @@ extension FileServer {
             request, try request.string(), key: request.key, root: request.rootKey, follow: true, emptyPath: true)
         var out = try place.inode.fs.statistics()
         if place.mount.readOnly { out.flags |= 1 }
+        out.flags |= place.mount.restrictions  // ST_NOSUID and the others are the same bits
         out.flags |= 0x20  // ST_VALID
         try reply.put(struct: out, request)
     }

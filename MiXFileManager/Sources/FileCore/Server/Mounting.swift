@@ -9,11 +9,13 @@ extension FileServer {
         let type = String(decoding: try request.string(2), as: UTF8.self)
         let options = String(decoding: try request.string(3), as: UTF8.self)
         let readOnly = flags & Linux.MS_RDONLY != 0
+        let restrictions = flags & (Linux.MS_NOSUID | Linux.MS_NODEV | Linux.MS_NOEXEC)
         if flags & Linux.MS_PROPAGATION != 0 { return }  // there is one name space only
         if flags & Linux.MS_MOVE != 0 { throw .EINVAL }
         if flags & Linux.MS_REMOUNT != 0 {
             guard place.inode === place.mount.root else { throw .EINVAL }
             place.mount.readOnly = readOnly
+            place.mount.restrictions = restrictions
             return
         }
         if flags & Linux.MS_BIND != 0 {
@@ -22,7 +24,8 @@ extension FileServer {
             if source.inode.isDirectory != place.inode.isDirectory { throw .ENOTDIR }
             names.mount(
                 source.mount.fs, root: source.inode, source: source.mount.source, at: place,
-                readOnly: readOnly || source.mount.readOnly, options: source.mount.options)
+                readOnly: readOnly || source.mount.readOnly, options: source.mount.options
+            ).restrictions = source.mount.restrictions
             return
         }
         guard place.inode.isDirectory else { throw .ENOTDIR }
@@ -30,7 +33,8 @@ extension FileServer {
         let fs = try fileSystem(type, options)
         let shown = fs is Devfs || fs is Procfs || fs is Sysfs ? "" : options
         names.mount(
-            fs, source: named.isEmpty ? Array(fs.typeName.utf8) : named, at: place, readOnly: readOnly, options: shown)
+            fs, source: named.isEmpty ? Array(fs.typeName.utf8) : named, at: place, readOnly: readOnly, options: shown
+        ).restrictions = restrictions
     }
 
     /// A file system that needs no source.

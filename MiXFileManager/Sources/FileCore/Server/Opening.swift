@@ -98,6 +98,7 @@ extension FileServer {
         if request.op == FILE_OPEN, request.arg3 & FILE_EXEC_BIT != 0 {
             let isSearch = inode.isDirectory && flags & (Linux.O_DIRECTORY | Linux.O_PATH) != 0
             if !inode.isRegular && !isSearch { throw .EACCES }
+            if inode.isRegular, place.mount.restrictions & Linux.MS_NOEXEC != 0 { throw .EACCES }
             if !caller.may(1, try inode.permissions()) { throw .EACCES }
             if inode.isRegular { flags = Handle.runs }
         } else if flags & Linux.O_PATH == 0 {
@@ -112,9 +113,14 @@ extension FileServer {
             return finish(try opens.open(place, flags: flags, segment: nil), a, &reply)
         }
         switch inode.type {
-        case Linux.S_IFREG: try finishRegular(place, flags, &reply)
+        case Linux.S_IFREG:
+            try finishRegular(place, flags, &reply)
+            if flags & Handle.runs != 0, place.mount.restrictions & Linux.MS_NOSUID != 0 {
+                reply.annex.mode &= ~(Linux.S_ISUID | Linux.S_ISGID)
+            }
         case Linux.S_IFCHR, Linux.S_IFBLK:
             let a = try inode.attributes()
+            if place.mount.restrictions & Linux.MS_NODEV != 0 { throw .EACCES }
             guard let binding = devices.find(type: inode.type, rdev: a.rdev) else { throw .ENXIO }
             reply.annex.mode = a.mode
             reply.annex.devMajor = UInt32(truncatingIfNeeded: a.rdev >> 32)

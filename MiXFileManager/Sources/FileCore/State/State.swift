@@ -61,5 +61,5 @@ extension FileServer {
     }
 }
 
-/// "MiXFile4": the format's name and version.
-let stateMagic: UInt64 = 0x4d69_5846_696c_6534
+/// "MiXFile5": the format's name and version.
+let stateMagic: UInt64 = 0x4d69_5846_696c_6535

@@ -47,6 +47,7 @@ enum StateReading {
             let mount = server.names.mount(
                 systems[index], root: root, source: source, at: place, readOnly: try input.flag(),
                 options: try input.text())
+            mount.restrictions = try input.word()
             mounts.append((mount, index))
         }
 

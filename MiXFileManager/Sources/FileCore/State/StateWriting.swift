@@ -82,6 +82,7 @@ enum StateWriting {
             out.put(mount.source)
             out.put(mount.readOnly)
             out.put(mount.options)
+            out.put(mount.restrictions)
         }
 
         out.put(handles.count)

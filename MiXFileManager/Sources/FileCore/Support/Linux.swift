@@ -46,6 +46,9 @@ public enum Linux {
     public static let UTIME_OMIT: Int64 = 0x3fff_fffe
 
     public static let MS_RDONLY: UInt64 = 1
+    public static let MS_NOSUID: UInt64 = 2
+    public static let MS_NODEV: UInt64 = 4
+    public static let MS_NOEXEC: UInt64 = 8
     public static let MS_REMOUNT: UInt64 = 32
     public static let MS_BIND: UInt64 = 4096
     public static let MS_MOVE: UInt64 = 8192

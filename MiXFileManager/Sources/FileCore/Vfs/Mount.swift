@@ -13,6 +13,8 @@ final class Mount: @unchecked Sendable {
     /// Name of the mount point where it is not a directory (its inode cannot tell).
     let pointPlace: Location?
     var readOnly: Bool
+    /// MS_NOSUID, MS_NODEV, MS_NOEXEC.
+    var restrictions: UInt64 = 0
     var options: String
     var isDetached = false
     /// Open instances on this mount; guarded by the lock of OpenTable.

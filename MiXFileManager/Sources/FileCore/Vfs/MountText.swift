@@ -6,7 +6,13 @@ extension NameSpace {
         return path(of: here, root: Location(root.mount, root.mount.root)) ?? [0x2f]
     }
 
-    private func flags(_ mount: Mount) -> String { mount.readOnly ? "ro" : "rw" }
+    private func flags(_ mount: Mount) -> String {
+        var text = mount.readOnly ? "ro" : "rw"
+        if mount.restrictions & Linux.MS_NOSUID != 0 { text += ",nosuid" }
+        if mount.restrictions & Linux.MS_NODEV != 0 { text += ",nodev" }
+        if mount.restrictions & Linux.MS_NOEXEC != 0 { text += ",noexec" }
+        return text
+    }
 
     /// /proc/PID/mounts: source target type options 0 0.
     func mountsText() -> [UInt8] {
@@ -45,7 +51,7 @@ extension NameSpace {
             out.addEscaped(target(mount))
             out.add(" \(flags(mount)),relatime - \(mount.fs.typeName) ")
             out.addEscaped(mount.source)
-            out.add(" \(flags(mount))")
+            out.add(mount.readOnly ? " ro" : " rw")
             if !mount.options.isEmpty { out.add(",\(mount.options)") }
             out.newline()
         }

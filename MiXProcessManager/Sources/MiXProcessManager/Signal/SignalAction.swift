@@ -4,6 +4,10 @@ struct SignalAction: Equatable {
     static let noChildStop: UInt64 = 1, noChildWait: UInt64 = 2, sigInfo: UInt64 = 4
     static let restorerGiven: UInt64 = 0x0400_0000, onStack: UInt64 = 0x0800_0000, restart: UInt64 = 0x1000_0000
     static let noDefer: UInt64 = 0x4000_0000, resetHandler: UInt64 = 0x8000_0000
+    /// All that there are, with SA_EXPOSE_TAGBITS: others are told back as 0 (sigaction(2), "Dynamically probing for flag
+    /// bit support").
+    static let known =
+        noChildStop | noChildWait | sigInfo | 0x800 | restorerGiven | onStack | restart | noDefer | resetHandler
 
     var handler: UInt64 = byDefault
     var flags: UInt64 = 0

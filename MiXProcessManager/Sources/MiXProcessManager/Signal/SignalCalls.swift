@@ -22,7 +22,7 @@ enum SignalCalls {
             let raw = try call.readStruct((UInt64, UInt64, UInt64, UInt64).self, at: call[1])
             if SignalSet.unblockable.contains(signal) { throw .EINVAL }
             new = SignalAction(
-                handler: raw.0, flags: raw.1, restorer: raw.2,
+                handler: raw.0, flags: raw.1 & SignalAction.known, restorer: raw.2,
                 mask: SignalSet(bits: raw.3).subtracting(.unblockable))
         }
         let process = call.process

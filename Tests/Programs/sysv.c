@@ -227,10 +227,61 @@ static void messages(void) {
     ERROR("it is gone", msgctl(id, IPC_STAT, &state), EINVAL);
 }
 
+/* The line of one object in /proc/sysvipc, without what each system chooses. */
+static void listed(const char *kind, int id, const char *format) {
+    static char text[1 << 20];
+    char path[64];
+    snprintf(path, sizeof path, "/proc/sysvipc/%s", kind);
+    int fd = open(path, O_RDONLY), many = 0;
+    ssize_t size = 0, got;
+    while ((got = read(fd, text + size, sizeof text - 1 - size)) > 0) size += got;
+    close(fd);
+    text[size > 0 ? size : 0] = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        if (many++ == 0) say("%s", line);
+        unsigned long field[16] = {0};
+        int count = 0;
+        char *at = line;
+        for (char *end; count < 16 && (field[count] = strtoul(at, &end, count == 2 ? 8 : 10), end != at); at = end) count++;
+        if (count < 10 || field[1] != (unsigned long)id) continue;
+        char out[200] = "";
+        /* k: the key, p: this process, n: a number, t: a time, -: anything */
+        for (int i = 0; format[i]; i++) {
+            unsigned long now = field[i];
+            int good = format[i] == 'k' ? (int)now == key : format[i] == 'p' ? (int)now == getpid() : format[i] == 't' ? now == 0 || now > 1000000000 : 1;
+            if (format[i] == 'n') snprintf(out + strlen(out), 24, " %lu", now);
+            else if (format[i] != '-') strcat(out, good ? format[i] == 't' && now == 0 ? " 0" : " ok" : " wrong");
+        }
+        say("%s%s, %d wide", kind, out, (int)strlen(line));
+    }
+}
+/* What is made, sent and attached is told by whom. */
+static void lists(void) {
+    int segment = shmget(key, 5000, IPC_CREAT | 0640), set = semget(key, 3, IPC_CREAT | 0604), queue = msgget(key, IPC_CREAT | 0600);
+    listed("shm", segment, "k-nnpnnnnnnttt--");
+    char *memory = shmat(segment, NULL, 0);
+    *memory = 1;
+    listed("shm", segment, "k-nnppnnnnnttt--");
+    shmctl(segment, IPC_RMID, NULL);
+    listed("shm", segment, "n-nnppnnnnnttt--");
+    shmdt(memory);
+    listed("shm", segment, "n-");
+    semop(set, &(struct sembuf){0, 1, 0}, 1);
+    listed("sem", set, "k-nnnnnntt");
+    struct { long type; char text[10]; } message = {1, "hello"};
+    msgsnd(queue, &message, 5, 0);
+    msgsnd(queue, &message, 3, 0);
+    msgrcv(queue, &message, 10, 0, 0);
+    listed("msg", queue, "k-nnnppnnnnttt");
+    semctl(set, 0, IPC_RMID);
+    msgctl(queue, IPC_RMID, NULL);
+}
+
 int main(void) {
     key = 0x43000000 + getpid();
     segments();
     semaphores();
     messages();
+    lists();
     return finish();
 }

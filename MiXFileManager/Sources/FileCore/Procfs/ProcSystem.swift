@@ -17,6 +17,9 @@ enum ProcSystem {
                 return text.isEmpty ? hostText("/proc/loadavg", limit: 256) : text
             }
         ),
+        ("sysvipc/shm", ofProcesses(PROC_F_SYSVSHM)),
+        ("sysvipc/sem", ofProcesses(PROC_F_SYSVSEM)),
+        ("sysvipc/msg", ofProcesses(PROC_F_SYSVMSG)),
         (
             "filesystems",
             fixed("nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\thostfs\n")
@@ -106,6 +109,10 @@ enum ProcSystem {
 
     private static func host(_ path: String) -> ProcRoot.Maker { { _, _ in hostText(path) } }
     private static func fixed(_ text: String) -> ProcRoot.Maker { { _, _ in Array(text.utf8) } }
+
+    private static func ofProcesses(_ what: UInt32) -> ProcRoot.Maker {
+        { proc, caller in (try? proc.client.text(caller, pid: 0, tid: 0, what: what)) ?? [] }
+    }
 
     /// Field of uname(2): its truth is the Process Manager's.
     private static func name(_ field: Int) -> ProcRoot.Maker { { names($0, $1)[field] + [0x0a] } }

@@ -104,9 +104,20 @@ enum DescriptorCalls {
             guard description is Directory else { throw .ENOTDIR }
             guard call[2] & ~(1 << 31) == 0 else { throw .EINVAL }
             return .zero
-        case 1024, 1025: throw .EINVAL  // leases
+        case 1024: return try lease(call, description)
+        case 1025: return .done(value: 2)  // F_UNLCK
         default: throw .EINVAL
         }
+    }
+
+    /// F_SETLEASE: nobody gets one, as if somebody else always had the file open (fcntl(2), "Leases").
+    private static func lease(_ call: Call, _ description: OpenDescription) throws(Errno) -> Outcome {
+        guard 0...2 ~= call.int(2) else { throw .EINVAL }
+        let credentials = call.process.credentials
+        let stat = try description.stat(call.process.mixCred())
+        guard stat.uid == credentials.fsuid || credentials.has(Credentials.capLease) else { throw .EACCES }
+        guard stat.mode & FileMode.typeMask == FileMode.regular else { throw .EINVAL }
+        throw .EAGAIN
     }
 
     private static let F_SETSIG_: Int32 = 10

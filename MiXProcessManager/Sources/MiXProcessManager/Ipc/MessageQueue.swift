@@ -9,8 +9,8 @@ final class MessageQueue: IpcObject, @unchecked Sendable {
     private(set) var bytes = 0
     /// `msg_qbytes`: room, in bytes and in messages.
     var room = MessageQueue.usualRoom
-    private var sent: (pid: Int32, time: Int64) = (0, 0)
-    private var received: (pid: Int32, time: Int64) = (0, 0)
+    private(set) var sent: (pid: Int32, time: Int64) = (0, 0)
+    private(set) var received: (pid: Int32, time: Int64) = (0, 0)
 
     static let longest = 8192, usualRoom = 16384  // MSGMAX, MSGMNB
 

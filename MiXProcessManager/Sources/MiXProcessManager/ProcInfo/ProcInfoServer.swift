@@ -121,6 +121,9 @@ extension ProcessManager {
         case PROC_F_LOADAVG:
             return Array(counts.loadText(loadAverage()).utf8)
         case PROC_F_SYSSTAT: return Array(counts.statText.utf8)
+        case PROC_F_SYSVSHM: return Array(IpcText.segments(self).utf8)
+        case PROC_F_SYSVSEM: return Array(IpcText.semaphores(self).utf8)
+        case PROC_F_SYSVMSG: return Array(IpcText.queues(self).utf8)
         default: throw .EINVAL
         }
     }

@@ -21,7 +21,8 @@ struct Credentials: Equatable {
     static let noRoot: UInt32 = 1, noSetUidFixup: UInt32 = 4, keepCapabilities: UInt32 = 16
     static let noAmbientRaise: UInt32 = 64
     static let capDacOverride = 1, capKill = 5, capSetGid = 6, capSetUid = 7, capSysAdmin = 21, capSysNice = 23
-    static let capSetFileCapabilities = 31, capSysPtrace = 19, capSysResource = 24, capSysBoot = 22, capSysTime = 25
+    static let capLease = 28, capSetFileCapabilities = 31
+    static let capSysPtrace = 19, capSysResource = 24, capSysBoot = 22, capSysTime = 25
 
     func has(_ capability: Int) -> Bool { effective & (1 << UInt64(capability)) != 0 }
     /// Set-user-ID and set-group-ID programs; saved and file-system ids follow the effective ones.

@@ -31,6 +31,9 @@
 #define PROC_F_UNAME 16u        /* arg[0] = 0: the six fields of uname(2), each with a NUL */
 #define PROC_F_ROLLUP 17u       /* smaps_rollup */
 #define PROC_F_COREDUMP 18u     /* coredump_filter */
+#define PROC_F_SYSVSHM 20u      /* arg[0] = 0: /proc/sysvipc/shm, sem, msg */
+#define PROC_F_SYSVSEM 21u
+#define PROC_F_SYSVMSG 22u
 #define PROC_F_CHILDREN 19u     /* arg[1] = tid */
 
 #define PROC_L_EXE 1u

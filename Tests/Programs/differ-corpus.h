@@ -49,4 +49,14 @@ static void corpusLockNothing(void) {
     note("munlock %ld %ld", CALL(SYS_munlock, FIELD, 0L), CALL(SYS_munlock, FIELD + 4096, 0L));
 }
 
-static void (*const corpus[])(void) = {corpusRemapKeepsFile, corpusLockedHoles, corpusSelectPath, corpusLockNothing};
+/* sendfile(2) to a pipe with O_APPEND, and to a file with it. */
+static void corpusSendToAppending(void) {
+    int ends[2], from = (int)CALL(SYS_open, "a", O_RDWR | O_CREAT, 0600), to = (int)CALL(SYS_open, "b", O_RDWR | O_CREAT | O_APPEND, 0600);
+    CALL(SYS_pipe2, ends, O_NONBLOCK);
+    CALL(SYS_fcntl, ends[1], F_SETFL, O_NONBLOCK | O_APPEND);
+    CALL(SYS_pwrite64, from, "one", 3, 0L);
+    note("pipe %ld file %ld", CALL(SYS_sendfile, ends[1], from, NULL, 10L), CALL(SYS_sendfile, to, from, NULL, 10L));
+}
+
+static void (*const corpus[])(void) = {corpusRemapKeepsFile, corpusLockedHoles, corpusSelectPath, corpusLockNothing,
+                                      corpusSendToAppending};

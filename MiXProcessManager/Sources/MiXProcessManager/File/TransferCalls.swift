@@ -15,7 +15,8 @@ enum TransferCalls {
                 if input.isPollable {
                     guard input.remote != nil, (try? input.seek(0, SEEK_CUR)) != nil else { throw .EINVAL }
                 }
-                if output.flags & FileFlags.append != 0 { throw .EINVAL }
+                // A pipe is appended to in any case.
+                if output.flags & FileFlags.append != 0, !(output is PipeEnd) { throw .EINVAL }
                 var transfer = Transfer(call, input, output, count: call[3])
                 try transfer.start(input: call[2], output: 0)
                 return try transfer.run()

@@ -94,8 +94,8 @@ final class OpenTable: @unchecked Sendable {
         handle.references += 1
     }
 
-    /// Drops one reference. The handle is returned alive, so that what it held goes after the lock.
-    func close(_ key: MixKey, owner: UInt64, pid: Int32) throws(Errno) {
+    /// Drops one reference. The inode is returned where this was its last instance and could write.
+    func close(_ key: MixKey, owner: UInt64, pid: Int32) throws(Errno) -> Inode? {
         let handle = try find(key)
         lock.lock()
         guard handle.references > 0 else {
@@ -104,6 +104,7 @@ final class OpenTable: @unchecked Sendable {
         }
         handle.references -= 1
         var woken: [FileLocks.Watch] = []
+        var written: Inode?
         let inode = handle.inode
         if inode.locks != nil {
             if inode.locks?.release(owner: owner, pid: pid) == true { woken = inode.locks?.watches ?? [] }
@@ -117,10 +118,12 @@ final class OpenTable: @unchecked Sendable {
             lockedCount(inode, handle.flags, -1)
             handle.place.mount.opens -= 1
             if inode.opens == 0 { inode.locks = nil }
+            if inode.opens == 0, handle.canWrite { written = inode }
         }
         if inode.locks?.isEmpty == true { inode.locks = nil }
         lock.unlock()
         wake(woken)
+        return written
     }
 
     func isBusy(_ mount: Mount) -> Bool {

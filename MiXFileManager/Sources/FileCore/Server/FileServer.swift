@@ -114,7 +114,8 @@ public final class FileServer: @unchecked Sendable {
         switch request.op {
         case FILE_OPEN: try open(request, &reply)
         case FILE_STAT: try stat(request, &reply)
-        case OBJ_CLOSE: try opens.close(request.key, owner: request.owner, pid: request.caller.pid)
+        case OBJ_CLOSE:
+            try opens.close(request.key, owner: request.owner, pid: request.caller.pid)?.rest()
         case OBJ_STAT: try objectStat(request, &reply)
         case OBJ_READ: try read(request, &reply)
         case OBJ_WRITE: try write(request, &reply)

@@ -174,6 +174,20 @@ class TmpNode: Inode, @unchecked Sendable {
         return new
     }
 
+    /// An empty file needs no segment, which is a descriptor of the host's: there may be more files than those. Whoever is
+    /// about to open it holds the segment already, and it stays.
+    override func rest() {
+        guard isRegular else { return }
+        tree.lock.lock()
+        defer { tree.lock.unlock() }
+        guard let stat = try? segment?.stat(), stat.size == 0, isKnownUniquelyReferenced(&segment) else { return }
+        if stat.writes != writesSeen, stat.modifiedSec != 0 {
+            mtime = FileTime(stat.modifiedSec, UInt32(truncatingIfNeeded: stat.modifiedNsec))
+            ctime = FileTime.latest(ctime, mtime)
+        }
+        segment = nil
+    }
+
     override func truncate(_ size: UInt64) throws(Errno) {
         if isDirectory { throw .EISDIR }
         guard isRegular else { throw .EINVAL }

@@ -67,6 +67,8 @@ class Inode: @unchecked Sendable {
 
     // Data.
     func data(writing: Bool) throws(Errno) -> Segment { throw .ENODEV }
+    /// The last instance of those that could write was closed.
+    func rest() {}
     func truncate(_ size: UInt64) throws(Errno) { throw .EINVAL }
     func change(_ change: AttributeChange) throws(Errno) { throw .EROFS }
     /// Extended attributes (xattr(7)); `value` nil removes one.

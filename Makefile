@@ -39,7 +39,7 @@ BENCH_ACTORS := $(patsubst %,$(TREE)/lib/bench/%.so,server client counting)
 BENCH_DRIVER := $(TREE)/lib/bench/driver.so
 
 .PHONY: build
-build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/templates $(STAMPS)/runtime $(ALL_DRIVERS) ## the relocatable tree build/
+build: $(PACKAGES:%=$(STAMPS)/%) $(TREE)/lib/chorus-zygote $(TREE)/lib/chorus-bench $(TREE)/lib/chorus-bench-app $(BENCH_ACTORS) $(BENCH_DRIVER) $(STAMPS)/data $(STAMPS)/templates $(STAMPS)/runtime $(ALL_DRIVERS) ## the relocatable tree build/
 
 # What a package is made of: its stamp is younger than all of it, or the package is built again.
 sources = $(1)/Package.swift $(wildcard $(1)/exports.map) $(shell find $(1)/Sources -type f 2>/dev/null)
@@ -74,6 +74,9 @@ $(TREE)/lib/chorus-bench: $(wildcard Tools/Bench/*.[ch] Tools/Bench/Driver/*.h) 
 	@echo "== bench"
 	@$(CC) -O2 -static -Wall -Wextra -Werror -o $@.new Tools/Bench/*.c
 	@mv -f $@.new $@
+
+$(TREE)/lib/chorus-bench-app: Tools/Bench/app.sh | $(TREE)/lib
+	@cp $< $@.new && mv -f $@.new $@
 
 # The actors of `chorus bench ipc`, from the public headers alone.
 BENCH_ACTOR = $(CC) -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared \
@@ -145,7 +148,7 @@ build-device-manager: $(STAMPS)/MiXDeviceManager
 build-socket-manager: $(STAMPS)/MiXSocketManager
 build-process-manager: $(STAMPS)/MiXProcessManager
 build-tools: $(STAMPS)/Tools $(STAMPS)/data $(STAMPS)/templates
-build-bench: $(TREE)/lib/chorus-bench $(BENCH_ACTORS) $(BENCH_DRIVER)
+build-bench: $(TREE)/lib/chorus-bench $(TREE)/lib/chorus-bench-app $(BENCH_ACTORS) $(BENCH_DRIVER)
 build-driver-kit: $(STAMPS)/DriverKitStubs
 build-drivers: $(ALL_DRIVERS)
 
@@ -161,6 +164,7 @@ bench: build ## figures against the host in the same run
 	@$(TREE)/bin/chorus bench process
 	@$(TREE)/bin/chorus bench ipc
 	@$(TREE)/bin/chorus bench driver
+	@$(TREE)/bin/chorus bench app
 
 # --- testing --------------------------------------------------------------------------------------------------------
 

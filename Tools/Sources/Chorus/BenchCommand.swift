@@ -7,14 +7,15 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure a site against the host in one run.",
         discussion: """
             NAME is `trap` (single system calls), `process` (fork, exec, wait), `ipc` (calls between actors in every \
-            pairing of privileges, on one processor and on all, beside what the host offers between processes), or \
-            `driver` (registers, interrupts, and a disk beside the same file on the host).
+            pairing of privileges, on one processor and on all, beside what the host offers between processes), \
+            `driver` (registers, interrupts, and a disk beside the same file on the host), or `app` (whole programs: gcc, \
+            python, git over 5,000 files, sqlite, find over 20,000, those of them that are installed).
             """)
 
-    @Argument(help: "trap, process, ipc or driver.")
+    @Argument(help: "trap, process, ipc, driver or app.")
     var name: String
 
-    @Option(name: .shortAndLong, help: "Manifest of the site (trap, process).")
+    @Option(name: .shortAndLong, help: "Manifest of the site (trap, process, app).")
     var manifest = "mix"
 
     @Option(name: .long, help: "How often host and site take turns; the best of each counts.")
@@ -24,8 +25,8 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if !["trap", "process", "ipc", "driver"].contains(name) {
-            throw ValidationError("\(name): known are trap, process, ipc and driver")
+        if !["trap", "process", "ipc", "driver", "app"].contains(name) {
+            throw ValidationError("\(name): known are trap, process, ipc, driver and app")
         }
         if !(1...100).contains(rounds) { throw ValidationError("--rounds: wanted is 1 to 100") }
     }
@@ -50,9 +51,10 @@ struct BenchCommand: ParsableCommand {
             }
             var native = BenchFigures()
             var guest = BenchFigures()
+            let words = name == "app" ? ["/bin/sh", tree.library + "/chorus-bench-app"] : [program, name]
             for _ in 0..<rounds {
-                native.take(try ChildOutput.of([program, name]))
-                guest.take(try ChildOutput.of([chorus, "run", "--manifest", manifest, "--", program, name]))
+                native.take(try ChildOutput.of(words))
+                guest.take(try ChildOutput.of([chorus, "run", "--manifest", manifest, "--"] + words))
             }
             print(BenchReport(native: native, guest: guest).text(json: json), terminator: "")
             try Self.demand(native.names.filter { guest.best[$0] == nil }, "the site gave")

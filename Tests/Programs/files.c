@@ -322,6 +322,29 @@ static void permissions(void) {
 
 #include "files-shared.h"
 
+/* Those that are refused everywhere. */
+static void leases(void) {
+    int ends[2], fd = open("leased", O_RDWR | O_CREAT, 0644), folder = open(".", O_RDONLY);
+    pipe(ends);
+    CHECK("F_GETLEASE: none", fcntl(fd, F_GETLEASE) == F_UNLCK && fcntl(folder, F_GETLEASE) == F_UNLCK && fcntl(ends[0], F_GETLEASE) == F_UNLCK);
+    ERROR("to read what is open for writing", fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
+    ERROR("to give back none", fcntl(fd, F_SETLEASE, F_UNLCK), EAGAIN);
+    ERROR("no such lease", fcntl(fd, F_SETLEASE, 77), EINVAL);
+    ERROR("of a folder", fcntl(folder, F_SETLEASE, F_RDLCK), EINVAL);
+    ERROR("of a pipe", fcntl(ends[0], F_SETLEASE, F_RDLCK), EINVAL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setresuid(12345, 12345, 12345) != 0) _exit(99);
+        _exit(fcntl(fd, F_SETLEASE, F_UNLCK) == -1 ? errno : 0);
+    }
+    CHECK("of somebody else's", endOf(pid) == EACCES);
+    close(fd);
+    close(folder);
+    close(ends[0]);
+    close(ends[1]);
+    unlink("leased");
+}
+
 int main(void) {
     umask(022);
     opening();
@@ -333,6 +356,7 @@ int main(void) {
     permissions();
     locks();
     deadlock();
+    leases();
     mappings();
     return finish();
 }

@@ -25,14 +25,14 @@ struct PollTests {
         let (input, output) = pipe()
         let epoll = EpollFile(site.manager)
         try epoll.add(0, input, events: PollBits.input, data: 77)
-        #expect(epoll.take(8, arm: false).isEmpty)
+        #expect(epoll.take(8).isEmpty)
         put(output)
-        #expect(epoll.take(8, arm: false).map(\.data) == [77])
-        #expect(epoll.take(8, arm: false).map(\.events) == [PollBits.input])
+        #expect(epoll.take(8).map(\.data) == [77])
+        #expect(epoll.take(8).map(\.events) == [PollBits.input])
         take(input)
-        #expect(epoll.take(8, arm: false).isEmpty)
+        #expect(epoll.take(8).isEmpty)
         output.drop()
-        #expect(epoll.take(8, arm: false).map(\.events) == [PollBits.hangUp])
+        #expect(epoll.take(8).map(\.events) == [PollBits.hangUp])
     }
 
     @Test func edgeTriggeredReportsOnce() throws {
@@ -40,10 +40,10 @@ struct PollTests {
         let epoll = EpollFile(site.manager)
         try epoll.add(0, input, events: PollBits.input | EpollFile.edge, data: 1)
         put(output)
-        #expect(epoll.take(8, arm: false).count == 1)
-        #expect(epoll.take(8, arm: false).isEmpty)
+        #expect(epoll.take(8).count == 1)
+        #expect(epoll.take(8).isEmpty)
         put(output)
-        #expect(epoll.take(8, arm: false).count == 1)
+        #expect(epoll.take(8).count == 1)
     }
 
     @Test func oneShotNeedsModification() throws {
@@ -51,17 +51,17 @@ struct PollTests {
         let epoll = EpollFile(site.manager)
         try epoll.add(0, input, events: PollBits.input | EpollFile.oneShot, data: 1)
         put(output)
-        #expect(epoll.take(8, arm: false).count == 1)
+        #expect(epoll.take(8).count == 1)
         put(output)
-        #expect(epoll.take(8, arm: false).isEmpty)
+        #expect(epoll.take(8).isEmpty)
         try epoll.modify(0, input, events: PollBits.input, data: 2)
-        #expect(epoll.take(8, arm: false).map(\.data) == [2])
+        #expect(epoll.take(8).map(\.data) == [2])
     }
 
     @Test func entriesTakeTurns() throws {
         let epoll = EpollFile(site.manager)
         for fd in 0..<3 { try epoll.add(Int32(fd), pipe().1, events: PollBits.output, data: UInt64(fd)) }
-        let seen = (0..<3).map { _ in epoll.take(1, arm: false).first?.data }
+        let seen = (0..<3).map { _ in epoll.take(1).first?.data }
         #expect(Set(seen) == [0, 1, 2])
     }
 
@@ -84,7 +84,7 @@ struct PollTests {
         try epoll.add(0, input, events: PollBits.input, data: 1)
         put(output)
         input.drop()
-        #expect(epoll.take(8, arm: false).isEmpty)
+        #expect(epoll.take(8).isEmpty)
     }
 
     @Test func nestedSets() throws {
@@ -92,9 +92,9 @@ struct PollTests {
         let inner = EpollFile(site.manager), outer = EpollFile(site.manager)
         try inner.add(0, input, events: PollBits.input, data: 1)
         try outer.add(1, inner, events: PollBits.input, data: 2)
-        #expect(outer.take(8, arm: false).isEmpty)
+        #expect(outer.take(8).isEmpty)
         put(output)
-        #expect(outer.take(8, arm: false).map(\.data) == [2])
+        #expect(outer.take(8).map(\.data) == [2])
     }
 
     @Test func eventCounter() throws {

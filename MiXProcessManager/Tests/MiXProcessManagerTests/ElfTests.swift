@@ -141,7 +141,8 @@ func spoiltHeadersAreRefused(at: Int, value: UInt64, size: Int) {
 @Test func theInitialStackIsWhatProgramsExpect() {
     let stack = ExecStack.build(
         top: 0x7000_0000, arguments: [Array("prog".utf8), Array("x".utf8)], environment: [Array("A=b".utf8)],
-        path: Array("/bin/prog".utf8), random: [UInt8](repeating: 9, count: 16), auxiliary: [(6, 4096)])
+        path: Array("/bin/prog".utf8), random: [UInt8](repeating: 9, count: 16), auxiliary: [(6, 4096)],
+        hardware: 0)
     func word(_ address: UInt64) -> UInt64 {
         stack.bytes.withUnsafeBytes {
             $0.loadUnaligned(fromByteOffset: Int(address - stack.pointer), as: UInt64.self)

@@ -8,6 +8,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case stat, statm, status, cmdline, environ, maps, limits, comm, auxv, smaps, oomScoreAdj, wchan
         case mounts, mountInfo, cgroup, oomScore, loginUid
         case smapsRollup, coredumpFilter, children, uidMap, gidMap, setGroups, sessionId, cpuset
+        case net, netFile
     }
 
     static let entries: [(name: Name, kind: Kind)] = [
@@ -20,7 +21,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         (Name("oom_score"), .oomScore), (Name("loginuid"), .loginUid), (Name("smaps_rollup"), .smapsRollup),
         (Name("coredump_filter"), .coredumpFilter), (Name("children"), .children), (Name("uid_map"), .uidMap),
         (Name("gid_map"), .gidMap), (Name("setgroups"), .setGroups), (Name("sessionid"), .sessionId),
-        (Name("cpuset"), .cpuset),
+        (Name("cpuset"), .cpuset), (Name("net"), .net),
     ]
 
     private let proc: Procfs
@@ -73,7 +74,7 @@ final class ProcNode: Inode, @unchecked Sendable {
 
     private static func type(_ kind: Kind) -> UInt32 {
         switch kind {
-        case .process, .tasks, .task, .fds, .fdInfos: return Linux.S_IFDIR
+        case .process, .tasks, .task, .fds, .fdInfos, .net: return Linux.S_IFDIR
         case .fd, .exe, .cwd, .root: return Linux.S_IFLNK
         default: return Linux.S_IFREG
         }
@@ -89,6 +90,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .task: return ProcNode(self, .tasks, tid: 0)
         case .fd: return ProcNode(self, .fds)
         case .fdInfo: return ProcNode(self, .fdInfos)
+        case .netFile: return ProcNode(self, .net)
         default: return ProcNode(self, tid == 0 ? .process : .task)
         }
     }
@@ -98,6 +100,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .process: return Name(String(pid))
         case .task: return Name(String(tid))
         case .fd, .fdInfo: return Name(String(number))
+        case .netFile: return ProcNet.files[Int(number)]
         default: return Self.entries.first { $0.kind == kind }?.name
         }
     }
@@ -114,7 +117,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         a.ctime = born
         a.nlink = isDirectory ? 2 : 1
         switch kind {
-        case .process, .tasks, .task: a.mode = type | 0o555
+        case .process, .tasks, .task, .net: a.mode = type | 0o555
         case .fds, .fdInfos: a.mode = type | 0o500
         case .fd: a.mode = type | 0o700
         case .exe, .cwd, .root: a.mode = type | 0o777
@@ -139,6 +142,9 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .fds, .fdInfos:
             guard let fd = name.number, try numbers(PROC_FDS, caller).contains(fd) else { throw .ENOENT }
             return ProcNode(self, kind == .fds ? .fd : .fdInfo, number: fd)
+        case .net:
+            guard let index = ProcNet.files.firstIndex(of: name) else { throw .ENOENT }
+            return ProcNode(self, .netFile, number: Int32(index))
         default: throw .ENOTDIR
         }
     }
@@ -167,6 +173,11 @@ final class ProcNode: Inode, @unchecked Sendable {
                     kind == .tasks
                     ? ProcNode(self, .task, tid: n) : ProcNode(self, kind == .fds ? .fd : .fdInfo, number: n)
                 if !sink(Name(String(n)), node.ino, Linux.direntType(node.type), UInt64(n) + 3) { return }
+            }
+        case .net:
+            for (index, name) in ProcNet.files.enumerated() where UInt64(index) + 3 > cookie {
+                let node = ProcNode(self, .netFile, number: Int32(index))
+                if !sink(name, node.ino, Linux.direntType(node.type), UInt64(index) + 3) { return }
             }
         default: throw .ENOTDIR
         }
@@ -230,6 +241,7 @@ final class ProcNode: Inode, @unchecked Sendable {
         case .uidMap, .gidMap: return Array("         0          0 4294967295\n".utf8)
         case .setGroups: return Array("allow\n".utf8)
         case .cpuset: return Array("/\n".utf8)
+        case .netFile: return try proc.client.network(ProcNet.files[Int(number)], caller)
         default: throw .EINVAL
         }
     }

@@ -14,8 +14,14 @@ final class ProcRoot: FixedNode, @unchecked Sendable {
         for (path, maker) in ProcSystem.files {
             plant(path, .text { [unowned proc] caller in maker(proc, caller) }, ino: &ino)
         }
+        for (path, text) in ProcNet.settings {
+            let bytes = Array(text.utf8)
+            plant("sys/net/" + path, .text { _ in bytes }, ino: &ino)
+        }
         for path in ProcSystem.directories { plant(path, .directory, ino: &ino) }
-        for (name, kind) in [("self", ProcLink.Kind.own), ("thread-self", .ownThread), ("mounts", .mounts)] {
+        for (name, kind) in [
+            ("self", ProcLink.Kind.own), ("thread-self", .ownThread), ("mounts", .mounts), ("net", .net),
+        ] {
             ino += 1
             add(ProcLink(proc, ino: ino, name: Name(name), kind), as: Name(name))
         }
@@ -46,7 +52,7 @@ final class ProcRoot: FixedNode, @unchecked Sendable {
 /// The links in /proc that depend on who looks.
 final class ProcLink: Inode, @unchecked Sendable {
     // Sendable: constant.
-    enum Kind { case own, ownThread, mounts }
+    enum Kind { case own, ownThread, mounts, net }
 
     private let proc: Procfs
     private let kind: Kind
@@ -78,6 +84,7 @@ final class ProcLink: Inode, @unchecked Sendable {
     override func readLink(_ caller: Caller) throws(Errno) -> [UInt8] {
         switch kind {
         case .mounts: return Array("self/mounts".utf8)
+        case .net: return Array("self/net".utf8)
         case .own:
             if caller.pid <= 0 { throw .ENOENT }
             return Array(String(caller.pid).utf8)

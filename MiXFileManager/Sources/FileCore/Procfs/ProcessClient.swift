@@ -4,8 +4,8 @@ import CMiXFile
 
 /// Asks whoever knows the processes (mix/mixProcInfo.h). No lock of this server is held here.
 final class ProcessClient: Sendable {
-    private let nucleus: Nucleus
-    private static let room = 65536
+    let nucleus: Nucleus
+    static let room = 65536
 
     init(nucleus: Nucleus) { self.nucleus = nucleus }
 
@@ -16,10 +16,11 @@ final class ProcessClient: Sendable {
         return ui
     }
 
-    /// One call. `body` gets the reply's data.
+    /// One call, of the group of processes unless another is named. `body` gets the reply's data.
     @discardableResult
     func call(
-        _ op: UInt32, _ caller: Caller, pid: Int32, tid: Int32 = 0, what: UInt64 = 0, fd: UInt64 = 0,
+        _ op: UInt32, _ caller: Caller, to server: KnUniqueId? = nil, pid: Int32, tid: Int32 = 0, what: UInt64 = 0,
+        fd: UInt64 = 0,
         offset: UInt64 = 0,
         input: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), capacity: Int = 0,
         _ body: (UnsafeRawBufferPointer) -> Void = { _ in }
@@ -33,7 +34,7 @@ final class ProcessClient: Sendable {
         request.arg.3 = fd
         request.offset = offset
         request.size = UInt64(capacity)
-        var destination = KnIpcDest(target: group, coTarget: KnUniqueId())
+        var destination = KnIpcDest(target: server ?? group, coTarget: KnUniqueId())
         if destination.target.uiHead == 0, destination.target.uiTail == 0 { throw .ESRCH }
         var reply = MixObjReply()
         var code: Int32 = K_EUNKNOWN

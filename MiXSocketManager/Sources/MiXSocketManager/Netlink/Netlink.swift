@@ -1,7 +1,10 @@
 import CMiXFile
 
-/// AF_NETLINK, NETLINK_ROUTE (rtnetlink(7)): enough of it to be told the truth about interfaces, addresses and routes.
+/// AF_NETLINK: NETLINK_ROUTE (rtnetlink(7)), enough of it to be told the truth about interfaces, addresses and routes, and
+/// NETLINK_SOCK_DIAG (sock_diag(7)).
 extension Socket {
+    static let diagnosis: Int32 = 4
+
     func bindNetlink(_ bytes: UnsafeRawBufferPointer, _ cred: MixCred) throws(Errno) {
         guard bytes.count >= 12 else { throw .EINVAL }
         if Address.family(of: bytes) != UInt16(Family.netlink.rawValue) { throw .EINVAL }
@@ -31,7 +34,10 @@ extension Socket {
             let size = Int(data.loadUnaligned(fromByteOffset: at, as: UInt32.self))
             guard size >= RouteMessage.headerSize, size <= data.count - at else { break }
             let request = UnsafeRawBufferPointer(rebasing: data[at..<at + size])
-            for answer in RouteRequest(request).answers(port: port) { deliver(answer) }
+            let answers =
+                transport == Self.diagnosis
+                ? DiagRequest(request).answers(manager, port: port) : RouteRequest(request).answers(port: port)
+            for answer in answers { deliver(answer) }
             at += (size + 3) / 4 * 4
         }
         return data.count

@@ -5,6 +5,8 @@ struct RouteRequest {
     private let sequence: UInt32
     private let family: UInt8
     private let header: [UInt8]
+    /// What follows struct nlmsghdr.
+    private let body: [UInt8]
 
     init(_ bytes: UnsafeRawBufferPointer) {
         type = bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
@@ -12,6 +14,7 @@ struct RouteRequest {
         sequence = bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
         family = bytes.count > RouteMessage.headerSize ? bytes[RouteMessage.headerSize] : 0
         header = [UInt8](bytes.prefix(RouteMessage.headerSize))
+        body = [UInt8](bytes.dropFirst(RouteMessage.headerSize))
     }
 
     private static let multi: UInt16 = 2  // NLM_F_MULTI
@@ -25,7 +28,9 @@ struct RouteRequest {
         case 22 where isDump: return list(addresses(port), port, true)  // RTM_GETADDR
         case 26 where isDump: return list(routes(port), port, true)  // RTM_GETROUTE
         case 30 where isDump, 34 where isDump, 38 where isDump: return list([], port, true)
-        case 26: return [error(Errno.ENETUNREACH, port)]
+        case 26:
+            guard let way = way(port) else { return [error(Errno.ENETUNREACH, port)] }
+            return [way.encoded]
         case 16, 17, 19, 20, 21, 24, 25, 28, 29, 32, 33: return [error(.EPERM, port)]
         case 0..<16: return flags & 4 != 0 ? [error(Errno(0), port)] : []
         default: return [error(.EOPNOTSUPP, port)]
@@ -91,8 +96,12 @@ struct RouteRequest {
     /// struct rtmsg, and attributes RTA_*: the local table's routes to the loop; the main table is empty.
     private func routes(_ port: UInt32) -> [RouteMessage] {
         var all: [RouteMessage] = []
-        func add(_ family: UInt8, _ bits: UInt8, _ destination: [UInt8], _ source: [UInt8]) {
-            var message = message(24, port, [family, bits, 0, 0, 255, 2, 254, 2] + little(UInt32(0)))
+        // RTPROT_KERNEL; RT_SCOPE_HOST, or RT_SCOPE_LINK; RTN_LOCAL, or RTN_BROADCAST.
+        func add(
+            _ family: UInt8, _ bits: UInt8, _ destination: [UInt8], _ source: [UInt8], scope: UInt8 = 254,
+            type: UInt8 = 2
+        ) {
+            var message = message(24, port, [family, bits, 0, 0, 255, 2, scope, type] + little(UInt32(0)))
             message.add(15, little(UInt32(255)))
             message.add(1, destination)
             message.add(7, source)
@@ -102,8 +111,41 @@ struct RouteRequest {
         if family == 0 || family == 2 {
             add(2, 8, [127, 0, 0, 0], InetHost.loopback4.bytes)
             add(2, 32, InetHost.loopback4.bytes, InetHost.loopback4.bytes)
+            add(2, 32, [127, 255, 255, 255], InetHost.loopback4.bytes, scope: 253, type: 3)
         }
         if family == 0 || family == 10 { add(10, 128, InetHost.loopback6.bytes, InetHost.loopback6.bytes) }
         return all
+    }
+
+    /// The route to one destination; nil where there is none.
+    private func way(_ port: UInt32) -> RouteMessage? {
+        guard let destination = attribute(1) else { return nil }  // RTA_DST
+        let isV4 = family == 2 && destination.count == 4 && destination[0] == 127
+        let isV6 = family == 10 && destination == InetHost.loopback6.bytes
+        guard isV4 || isV6 else { return nil }
+        // RTM_F_CLONED, and of IPv4 RTCF_LOCAL.
+        let flags: UInt32 = isV4 ? 0x8000_0200 : 0x200
+        let bits = UInt8(destination.count * 8)
+        var message = message(
+            24, port, [family, bits, 0, 0, isV4 ? 254 : 255, isV4 ? 0 : 2, 0, 2] + little(flags), multi: false)
+        message.add(15, little(UInt32(isV4 ? 254 : 255)))
+        message.add(1, destination)
+        message.add(4, little(Interfaces.index))
+        message.add(7, isV4 ? InetHost.loopback4.bytes : InetHost.loopback6.bytes)
+        if isV4 { message.add(25, little(UInt32(0))) }  // RTA_UID
+        message.add(12, [UInt8](repeating: 0, count: 32))  // RTA_CACHEINFO
+        return message
+    }
+
+    /// Of struct rtmsg, which is 12 bytes.
+    private func attribute(_ wanted: UInt16) -> [UInt8]? {
+        var at = 12
+        while at + 4 <= body.count {
+            let size = Int(UInt16(body[at]) | UInt16(body[at + 1]) << 8)
+            guard size >= 4, at + size <= body.count else { return nil }
+            if UInt16(body[at + 2]) | UInt16(body[at + 3]) << 8 == wanted { return [UInt8](body[at + 4..<at + size]) }
+            at += (size + 3) / 4 * 4
+        }
+        return nil
     }
 }

@@ -84,7 +84,7 @@ extension SocketManager {
             }
         case .netlink:
             guard type == 2 || type == 3 else { throw .ESOCKTNOSUPPORT }
-            guard transport == 0 else { throw .EPROTONOSUPPORT }  // NETLINK_ROUTE
+            guard transport == 0 || transport == Socket.diagnosis else { throw .EPROTONOSUPPORT }
             return try Socket(self, family, .datagram, transport, credentials)
         }
     }

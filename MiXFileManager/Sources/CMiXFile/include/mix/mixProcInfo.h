@@ -36,6 +36,10 @@
 #define PROC_F_SYSVMSG 22u
 #define PROC_F_CHILDREN 19u     /* arg[1] = tid */
 
+/* Asked of whoever knows the sockets (group K_STAMP_SOCKET): body = a file's name in /proc/net, without NUL; offset, size: body = text,
+ * diag = bytes, 0 = end; -ENOENT where it has no such text. */
+#define SOCK_TABLE 513u
+
 #define PROC_L_EXE 1u
 #define PROC_L_CWD 2u
 #define PROC_L_ROOT 3u

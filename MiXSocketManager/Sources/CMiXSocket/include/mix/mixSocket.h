@@ -51,12 +51,4 @@ typedef struct MixSocketRight {
  * bytes. With flags SOCK_PURGE: throw away what waits in them. (Descriptors in messages may form cycles: unix(7).) */
 #define SOCK_COLLECT 512u
 #define SOCK_PURGE 1u
-
-/* /proc/net: arg[0] = SOCK_TABLE_*, offset, size: body = text, diag = bytes, 0 = end. */
-#define SOCK_TABLE 513u
-#define SOCK_TABLE_UNIX 1u
-#define SOCK_TABLE_TCP 2u
-#define SOCK_TABLE_TCP6 3u
-#define SOCK_TABLE_UDP 4u
-#define SOCK_TABLE_UDP6 5u
 #endif

@@ -450,8 +450,42 @@ static void interfaces(void) {
     CHECK("if_nametoindex", if_nametoindex("lo") == 1);
 }
 
+/* A signal that comes while much is being sent: what was taken is counted, and nothing is sent twice. */
+static void interrupted(void) {
+    struct sigaction action = {.sa_handler = onPipe}, before;
+    sigaction(SIGUSR1, &action, &before);
+    static char bytes[4 << 20];
+    int good = 1;
+    for (int round = 0; round < 20; round++) {
+        int ends[2];
+        if (round & 1) pipe(ends);
+        else socketpair(AF_UNIX, SOCK_STREAM, 0, ends), dup2(ends[0], 100), dup2(ends[1], ends[0]), dup2(100, ends[1]), close(100);
+        pid_t parent = getpid(), child = fork();
+        if (child == 0) { /* reads ends[0] */
+            close(ends[1]);
+            static char room[1 << 16];
+            long total = read(ends[0], room, 100), got;
+            for (int i = 0; i < round / 2; i++) sched_yield();
+            kill(parent, SIGUSR1);
+            while ((got = read(ends[0], room, sizeof room)) > 0) total += got;
+            _exit(total == (long)sizeof bytes ? 0 : 1);
+        }
+        close(ends[0]);
+        for (long sent = 0; sent < (long)sizeof bytes;) {
+            long now = write(ends[1], bytes + sent, sizeof bytes - sent);
+            if (now > 0) sent += now;
+            else if (errno != EINTR) break;
+        }
+        close(ends[1]);
+        good &= endOf(child) == 0;
+    }
+    CHECK("a signal while much is sent", good);
+    sigaction(SIGUSR1, &before, 0);
+}
+
 int main(void) {
     pairs();
+    interrupted();
     names();
     datagrams();
     rights();

@@ -52,6 +52,12 @@ extension ProcessManager {
                 return .gone
             case .park(let wait):
                 if attentionEndsWait(task, wait) {
+                    // Part of it may be done: the handler is asked once more, for how much.
+                    if task.kept != nil, !task.interrupted {
+                        task.interrupted = true
+                        task.redispatched = true
+                        continue
+                    }
                     // Deadline and kept state stay: without a handler the call goes on as if nothing had been.
                     task.endWait()
                     return .finished(.interrupted(wait.restart))

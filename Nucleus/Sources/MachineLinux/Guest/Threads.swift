@@ -267,7 +267,8 @@ extension LinuxGuests {
         if guest.holding.load(ordering: .sequentiallyConsistent) { return K_EINVAL }
         let now = guest.status.load(ordering: .acquiring)
         let serial = now >> 8
-        guard guest.move(serial, from: .parked, to: .leaving) || guest.move(serial, from: .trapped, to: .leaving) else {
+        // In this order: its handler may be parking it right now, and between the two it would be found in neither.
+        guard guest.move(serial, from: .trapped, to: .leaving) || guest.move(serial, from: .parked, to: .leaving) else {
             return K_EINVAL
         }
         resume(guest, serial, result, whole: context || Int(guest.request.kind) != KIND_TRAP)

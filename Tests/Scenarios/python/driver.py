@@ -14,9 +14,15 @@ GROUPS = {
     "threads": ["test_threading", "test_select", "test_poll", "test_epoll", "test_time"],
     "subprocess": ["test_subprocess"],
     "signals": ["test_signal"],
+    "servers": ["test_socketserver"],
+    "sockets": ["test_socket", "test_selectors", "test_asyncore", "test_asynchat", "test_httpservers",
+                "test_urllib2_localnet", "test_ftplib", "test_smtplib", "test_poplib", "test_ssl"],
+    "asyncio": ["test_asyncio"],
     "futures": ["test_concurrent_futures"],
     "multiprocessing": ["test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_main_handling"],
 }
+# Nothing here asks for anything outside of the machine.
+RESOURCES = {"servers": ["network"]}
 LONG = ["futures", "multiprocessing"]  # minutes even on the host
 # By design or by the work they do: not for a sample.
 SLOW = ["test_signal.SiginterruptTest.test_siginterrupt_off", "test_signal.ItimerTest.test_itimer_virtual",
@@ -51,7 +57,7 @@ def left_out():
 def plan(name, wanted=()):
     path = SCRATCH / name
     without = left_out() + (SLOW if SAMPLE else [])
-    path.write_text("\n".join(GROUPS[GROUP] + ["=" + test for test in wanted if " " not in test]
+    path.write_text("\n".join(GROUPS[GROUP] + ["+" + resource for resource in RESOURCES.get(GROUP, [])] + ["=" + test for test in wanted if " " not in test]
                               + ["-" + pattern for pattern in without]))
     return path
 

@@ -1,6 +1,7 @@
 """Runs tests of python's own, in the guest and natively. usage: suite.py SECONDS SEED FILE
 
-FILE has the modules (`test_os`), then the tests wanted (`=ID`, none: all) and those left out (`-PATTERN`). SECONDS: begins
+FILE has the modules (`test_os`), then the tests wanted (`=ID`, none: all), those left out (`-PATTERN`) and what they may use
+besides (`+RESOURCE`). SECONDS: begins
 no test after that many, 0 for all of them, and then the order is drawn by SEED. A result is one line `@ WORD ID`, on a
 descriptor that no test knows of, since tests print as well."""
 import fnmatch
@@ -61,11 +62,11 @@ def cases(suite):
 
 def main():
     seconds, seed, plan = float(sys.argv[1]), sys.argv[2], open(sys.argv[3]).read().split()
-    modules = [word for word in plan if word[0] not in "=-"]
+    modules = [word for word in plan if word[0] not in "=-+"]
     wanted = {word[1:] for word in plan if word[0] == "="}
     without = [word[1:] for word in plan if word[0] == "-"]
     stream = open(os.dup(1), "wb", buffering=0)
-    support.use_resources = ["subprocess", "cpu", "largefile"]
+    support.use_resources = ["subprocess", "cpu", "largefile"] + [word[1:] for word in plan if word[0] == "+"]
     suite = unittest.TestSuite()
     for module in modules:
         found = cases(unittest.defaultTestLoader.loadTestsFromName("test." + module))
